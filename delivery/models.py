@@ -1,0 +1,254 @@
+"""Connections, the outbox, what became of every call, and the lists.
+
+`delivery` holds only what is still to be done; a finished row moves to `delivery_log`, append-only and partitioned by
+day (design.md §11). For every connection: emitted = delivered + filtered + failed + waiting + in flight + superseded.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from common.ids import new_short_id
+from common.models import SpaceQuerySet, TimeStamped
+from destinations.models import Destination
+from spaces.models import Space
+
+
+class Connection(TimeStamped):
+    """Links a computation (named by key: audiences and journeys are above this app) to a destination.
+
+    `computation_class` is what payloads carry: "audience" (also journey steps) or "trait".
+    `is_enabled` is the *Connect to destination* toggle: off keeps the settings and sends nothing.
+    `settings` are the per-connection settings of the connector, sent as `context.personas.audience_settings`.
+    """
+
+    class Setup(models.TextChoices):
+        DEFAULT = "default", "Default Setup"
+        CUSTOMIZED = "customized", "Customized Setup"
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="connections")
+    computation_class = models.CharField(max_length=20, default="audience")
+    computation_id = models.CharField(max_length=40)
+    computation_key = models.CharField(max_length=255)
+    computation_name = models.CharField(max_length=255)
+    collection = models.SmallIntegerField(default=0)
+    include_anonymous = models.BooleanField(default=False)
+    is_enabled = models.BooleanField(default=True)
+    send_identify = models.BooleanField(default=True)
+    send_track = models.BooleanField(default=True)
+    send_group = models.BooleanField(default=False)
+    send_mobile_ids = models.BooleanField(default=False)
+    enter_event = models.CharField(max_length=255, default="Audience Entered")
+    exit_event = models.CharField(max_length=255, default="Audience Exited")
+    setup = models.CharField(max_length=12, choices=Setup.choices, default=Setup.DEFAULT)
+    settings = models.JSONField(default=dict, blank=True)
+    external_audience_id = models.CharField(max_length=255, blank=True)
+    created_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    removed_at = models.DateTimeField(null=True, blank=True)
+    # Last time a list destination received its changes; the next run is due one interval later.
+    list_synced_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["computation_id", "destination"],
+                condition=models.Q(removed_at=None),
+                name="connection_once_a_computation",
+            )
+        ]
+        indexes = [models.Index(fields=["space", "computation_id"], name="connection_by_computation")]
+
+
+class FirstSync(models.Model):
+    """Sending all current members of a computation over a new connection, in slices; resumable."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="first_syncs")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    next_profile_id = models.BigIntegerField(default=0)
+    profiles_done = models.BigIntegerField(default=0)
+    profiles_total = models.BigIntegerField(default=0)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+
+class SentValue(models.Model):
+    """The value last emitted per connection, profile and identifier: repeats and exits are judged against it."""
+
+    pk = models.CompositePrimaryKey("space_id", "connection_id", "profile_id", "id_type", "id_value")
+    space_id = models.IntegerField()
+    connection_id = models.BigIntegerField()
+    profile_id = models.BigIntegerField()
+    id_type = models.CharField(max_length=60)
+    id_value = models.TextField()
+    value = models.JSONField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "sent_value"
+
+
+class Delivery(models.Model):
+    """One call to be made. `payload` is the final Segment event as JSON text, built when the value changed.
+
+    A claim sets `lease_until`; a lease that ran out is claimed again. Calls of one (connection, profile) go in id order.
+    """
+
+    pk = models.CompositePrimaryKey("space_id", "profile_id", "id")
+    space_id = models.IntegerField()
+    id = models.BigIntegerField()
+    destination_id = models.BigIntegerField()
+    connection_id = models.BigIntegerField()
+    profile_id = models.BigIntegerField()
+    message_id = models.TextField()
+    kind = models.CharField(max_length=10)  # identify, track, group
+    payload = models.TextField()
+    created_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    last_error = models.TextField(null=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "delivery"
+        managed = False
+
+
+class Outcome(models.TextChoices):
+    DELIVERED = "delivered", "Delivered"
+    FILTERED = "filtered", "Filtered"
+    FAILED = "failed", "Failed"
+    SUPERSEDED = "superseded", "Superseded"
+
+
+class DeliveryLog(models.Model):
+    """A finished call: outcome, reason code and sentence, requests and responses of the last attempt.
+
+    Partitioned by day of `finished_at`; dropped by retention.
+    """
+
+    pk = models.CompositePrimaryKey("space_id", "profile_id", "id", "finished_at")
+    space_id = models.IntegerField()
+    id = models.BigIntegerField()
+    destination_id = models.BigIntegerField()
+    connection_id = models.BigIntegerField()
+    profile_id = models.BigIntegerField()
+    message_id = models.TextField()
+    kind = models.CharField(max_length=10)
+    payload = models.TextField()
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    attempts = models.SmallIntegerField()
+    outcome = models.CharField(max_length=12, choices=Outcome.choices)
+    reason = models.TextField(null=True)  # stable code, e.g. NO_MATCHING_MAPPING, 400, ETIMEDOUT
+    detail = models.TextField(null=True)  # a sentence
+    status = models.SmallIntegerField(null=True)
+    duration_ms = models.IntegerField(null=True)
+    exchange = models.TextField(null=True)  # JSON: [{"request", "response"}], secrets removed, bodies cut at 16 KB
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "delivery_log"
+        managed = False
+
+
+class Attempt(models.Model):
+    """A failed attempt at a call that was tried again, or failed for good. Partitioned by day of `at`."""
+
+    pk = models.CompositePrimaryKey("space_id", "delivery_id", "number", "at")
+    space_id = models.IntegerField()
+    delivery_id = models.BigIntegerField()
+    number = models.SmallIntegerField()
+    at = models.DateTimeField()
+    status = models.SmallIntegerField(null=True)
+    reason = models.TextField()
+    detail = models.TextField()
+    duration_ms = models.IntegerField(null=True)
+    exchange = models.TextField(null=True)
+
+    class Meta:
+        db_table = "attempt"
+        managed = False
+
+
+class DeliveryCounter(models.Model):
+    """Counts per connection, ten minutes and outcome ("emitted" is one of them), written with what they count."""
+
+    pk = models.CompositePrimaryKey("space_id", "connection_id", "bucket", "outcome", "reason")
+    space_id = models.IntegerField()
+    connection_id = models.BigIntegerField()
+    destination_id = models.BigIntegerField()
+    bucket = models.DateTimeField()
+    outcome = models.CharField(max_length=12)
+    reason = models.TextField(default="")
+    calls = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "delivery_counter"
+
+
+class ListChange(models.Model):
+    """A pending add or remove for a list destination; a later change of the same entry replaces it (net changes)."""
+
+    pk = models.CompositePrimaryKey("space_id", "connection_id", "profile_id", "id_type", "id_value")
+    space_id = models.IntegerField()
+    connection_id = models.BigIntegerField()
+    profile_id = models.BigIntegerField()
+    id_type = models.CharField(max_length=60)
+    id_value = models.TextField()
+    is_add = models.BooleanField()
+    message_id = models.TextField()
+    payload = models.TextField()
+    changed_at = models.DateTimeField()
+    run_id = models.BigIntegerField(null=True)
+    attempts = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "list_change"
+        indexes = [models.Index(fields=["connection_id", "run_id"], name="list_change_open")]
+
+
+class ListSync(models.Model):
+    """One run of a list destination: what was due, and what the destination acknowledged."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="list_syncs")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.RUNNING)
+    adds = models.BigIntegerField(default=0)
+    removes = models.BigIntegerField(default=0)
+    delivered = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    error = models.TextField(blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+
+class DestinationHealth(models.Model):
+    """The breaker of a destination: after repeated failures calls wait until `open_until`."""
+
+    destination = models.OneToOneField(Destination, on_delete=models.CASCADE, primary_key=True, related_name="health")
+    failures_in_a_row = models.IntegerField(default=0)
+    open_until = models.DateTimeField(null=True, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    last_failure_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)

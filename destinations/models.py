@@ -1,0 +1,70 @@
+"""Configured destinations, their mappings, and the tests sent from the browser."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from common.ids import new_short_id
+from common.models import SpaceQuerySet, TimeStamped
+from spaces.models import Space
+
+
+class Destination(TimeStamped):
+    """A configured copy of a connector in a space.
+
+    `settings` holds what is not secret; `secrets` is one Fernet token of a JSON object and never leaves the server.
+    `requests_per_second` overrides the connector's cap (F120); null = the connector's own.
+    """
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="destinations")
+    connector = models.CharField(max_length=60)
+    name = models.CharField(max_length=120)
+    settings = models.JSONField(default=dict, blank=True)
+    secrets = models.BinaryField(default=b"", blank=True)
+    is_enabled = models.BooleanField(default=True)
+    requests_per_second = models.PositiveIntegerField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["space", "name"], condition=models.Q(deleted_at=None), name="destination_name_once_a_space"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Mapping(TimeStamped):
+    """Trigger (FQL) and action with its field mapping (mapping-kit.md). A new one is disabled."""
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="mappings")
+    action = models.CharField(max_length=60)
+    name = models.CharField(max_length=120)
+    trigger = models.TextField()
+    fields = models.JSONField(default=dict)
+    is_enabled = models.BooleanField(default=False)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EventTest(models.Model):
+    """A test event sent from the browser: the event and what happened, stage by stage. The last 20 are kept."""
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="tests")
+    sent_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    event = models.JSONField()
+    # engine shape of the tester's result: {"stages": […], "calls": […], "outcome": "…"}
+    result = models.JSONField()
+    sent_at = models.DateTimeField(auto_now_add=True)

@@ -1,0 +1,27 @@
+"""The Celery application: queues by stage, the beat table, and nothing else."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage_admin.settings")
+
+app = Celery("engage_admin")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# Sweeps: each asks the database for due work, so that a lost wake-up costs at most one period.
+app.conf.beat_schedule = {
+    "ingest": {"task": "ingest.process_inbound", "schedule": 2.0, "options": {"queue": "ingest", "expires": 10}},
+    "compute": {"task": "audiences.compute", "schedule": 2.0, "options": {"queue": "compute", "expires": 10}},
+    "recheck": {"task": "audiences.recheck_due", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
+    "backfill": {"task": "audiences.backfill", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
+    "first-syncs": {"task": "audiences.first_syncs", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
+    "deliver": {"task": "delivery.deliver", "schedule": 2.0, "options": {"queue": "deliver", "expires": 10}},
+    "lists": {"task": "delivery.sync_lists", "schedule": 5.0, "options": {"queue": "lists", "expires": 20}},
+    "retention": {"task": "engage_admin.keep_house", "schedule": 600.0, "options": {"queue": "default"}},
+}
+app.conf.task_queues = None
+app.conf.task_create_missing_queues = True
