@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from launcher.environment import data_folder, running_environment
 from launcher.errors import LauncherError
 from launcher.folder import DataFolder
-from launcher.servers import Servers, running_environment, running_servers
+from launcher.servers import Servers, running_servers
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _StopRequestedError(Exception):
@@ -38,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         commands.add_parser(name, help=text).add_argument("words", nargs="+", metavar="COMMAND")
     options = parser.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _request_stop)
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _request_stop)
     try:
         if options.command == "run":
             from launcher.product import run_product  # noqa: PLC0415 - the other commands do without it
@@ -51,16 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _execute(data_folder(), options.words)
         return _test(options.words)
     except _StopRequestedError as stop:
-        return stop.exit_code
+        # Being stopped is how `run` and `serve` end well.
+        return 0 if options.command in {"run", "serve"} else stop.exit_code
     except LauncherError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-
-
-def data_folder() -> DataFolder:
-    """The folder of ENGAGE_DATA, `.data` beside the code when unset."""
-    configured = os.environ.get("ENGAGE_DATA")
-    return DataFolder(Path(configured) if configured else Path(__file__).parent.parent / ".data")
 
 
 def _serve(folder: DataFolder) -> int:
@@ -111,7 +110,7 @@ def _run(words: Sequence[str], environment: dict[str, str]) -> int:
 
 def _request_stop(number: int, frame: FrameType | None) -> None:
     # Further signals are ignored: stopping is under way and must end in order.
-    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for other in STOP_SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     raise _StopRequestedError(number)
 

@@ -137,7 +137,11 @@ class Postgres:
                 folder=self.folder.path,
                 identity=self._isolation.identity,
             )
-            if process.wait() != 0:
+            try:
+                code = process.wait()
+            finally:
+                stop_server(process, signal.SIGINT, patience=10)
+            if code != 0:
                 shutil.rmtree(unfinished, ignore_errors=True)
                 raise LauncherError(
                     f"PostgreSQL could not make its database in {self.folder.path}: "

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from launcher.errors import LauncherError
-from launcher.folder import DataFolder, read_env, write_env
+from launcher.folder import DataFolder, write_env
 from launcher.postgres import Postgres
 from launcher.valkey import Valkey
 from launcher.watchdog import Watchdog
@@ -20,8 +20,11 @@ from launcher.watchdog import Watchdog
 class Servers:
     """The servers that run while `running_servers` lasts. `environment` is what the product's processes need."""
 
-    def __init__(self, environment: dict[str, str], postgres: Postgres | None, valkey: Valkey | None) -> None:
+    def __init__(
+        self, environment: dict[str, str], watchdog: Watchdog, postgres: Postgres | None, valkey: Valkey | None
+    ) -> None:
         self.environment = environment
+        self.watchdog = watchdog
         self.postgres = postgres
         self.valkey = valkey
 
@@ -64,7 +67,7 @@ def running_servers(folder: DataFolder, *, throwaway: bool = False) -> Iterator[
             watchdog.watch(valkey.process, "valkey")
         environment = product_environment(folder, keys, database_url=database_url, redis_url=redis_url)
         write_env(folder.run_env, environment)
-        yield Servers(environment, postgres, valkey)
+        yield Servers(environment, watchdog, postgres, valkey)
 
 
 def product_environment(
@@ -78,13 +81,6 @@ def product_environment(
         "ENGAGE_ENCRYPTION_KEY": os.environ.get("ENGAGE_ENCRYPTION_KEY") or keys["ENGAGE_ENCRYPTION_KEY"],
         "ENGAGE_DATA": str(folder.path),
     }
-
-
-def running_environment(folder: DataFolder) -> dict[str, str] | None:
-    """The environment of the servers that another launcher runs on `folder`, or None when none does."""
-    if not folder.is_running() or not folder.run_env.exists():
-        return None
-    return read_env(folder.run_env)
 
 
 def check_database(url: str) -> None:
