@@ -134,6 +134,6 @@ def fields_from_json(table: Mapping[str, Mapping[str, Any]]) -> tuple[Field, ...
 
 
 def _choice(data: Any) -> Any:
-    return (
-        Choice(value=data["value"], label=data.get("label", str(data["value"]))) if isinstance(data, Mapping) else data
-    )
+    if isinstance(data, Mapping):
+        return Choice(value=data["value"], label=data.get("label", str(data["value"])))
+    return data

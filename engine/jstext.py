@@ -1,0 +1,114 @@
+"""How JavaScript writes and reads values; triggers and mappings follow its rules (spec: mapping kit, section 6).
+
+Missing values are no concern here: callers turn "missing" into their own result first.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+_NUMERIC = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)\Z", re.ASCII)
+_PREFIXED = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)\Z", re.ASCII)
+# What JavaScript trims: its white space and line ends. str.strip() would also trim \x1c-\x1f and \x85.
+JS_BLANKS = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+
+
+def number_text(value: float) -> str:
+    """`7.0` -> `7`, `1e-07` -> `1e-7`, `1e16` -> `10000000000000000`. Integers are kept exact at any size below 1e21."""
+    if isinstance(value, int):
+        if -(10**21) < value < 10**21:
+            return str(int(value))
+        if abs(value) > _LARGEST:
+            return "Infinity" if value > 0 else "-Infinity"
+        value = float(value)
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == int(value) and abs(value) < 1e21:
+        return _whole_text(value)
+    mantissa, _, exponent_text = repr(value).partition("e")
+    if not exponent_text:
+        return mantissa
+    return _with_exponent(mantissa, int(exponent_text))
+
+
+def _whole_text(value: float) -> str:
+    if abs(value) < 2**53:
+        return str(int(value))
+    # Beyond 2^53 JavaScript writes the shortest digits that read back, filled up with zeros.
+    mantissa, _, exponent_text = repr(value).partition("e")
+    if not exponent_text:
+        return mantissa.removesuffix(".0")
+    whole, _, fraction = mantissa.partition(".")
+    return whole + fraction.ljust(int(exponent_text), "0")
+
+
+def _with_exponent(mantissa: str, exponent: int) -> str:
+    mantissa = mantissa.removesuffix(".0")
+    if exponent < -6:
+        return f"{mantissa}e-{-exponent}"
+    if exponent < 0:
+        # repr changes to exponents below 1e-4, JavaScript below 1e-6.
+        sign = "-" if mantissa.startswith("-") else ""
+        digits = mantissa.lstrip("-").replace(".", "")
+        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
+    return f"{mantissa}e+{exponent}"
+
+
+_LARGEST = int(1.7976931348623157e308)
+
+
+def to_number(value: Any) -> float:
+    """What `Number(value)` gives for a JSON value: blank text is 0, unreadable text NaN, null 0, lists by their text."""
+    if value is None:
+        return 0
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, str):
+        return text_to_number(value)
+    if isinstance(value, list):
+        return text_to_number(text(value))
+    return math.nan
+
+
+def text_to_number(value: str) -> float:
+    """Read a number as JavaScript does. Whole numbers come back as int."""
+    value = value.strip(JS_BLANKS)
+    if not value:
+        return 0
+    if _NUMERIC.match(value):
+        return _compact(float(value)) if len(value) > 15 or not value.isdigit() else int(value)
+    if _PREFIXED.match(value):
+        return _compact(float(int(value, 0)))
+    if value in ("Infinity", "+Infinity"):
+        return math.inf
+    return -math.inf if value == "-Infinity" else math.nan
+
+
+def _compact(value: float) -> float:
+    return int(value) if math.isfinite(value) and value == int(value) and abs(value) < 2**53 else value
+
+
+def text(value: Any) -> str:
+    """What `String(value)` gives for a JSON value. Null is `null` here, but empty inside a list."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, (int, float)):
+        return number_text(value)
+    if isinstance(value, (list, tuple)):
+        return ",".join("" if item is None else text(item) for item in value)
+    return "[object Object]"
+
+
+def utf16_length(value: str) -> int:
+    """The length JavaScript sees: characters beyond U+FFFF count twice."""
+    return len(value) if value.isascii() else len(value) + sum(1 for char in value if char > "\uffff")
