@@ -114,7 +114,9 @@ class Membership(models.Model):
 class ChangedProfiles(models.Model):
     """Profiles touched by one ingest micro-batch, to be evaluated: written with the change, deleted when evaluated.
 
-    `events` lists "type:name" of the new events, `traits` the trait keys written; both may be null = anything.
+    `events` lists "type:name" of the new events ("track:Order Completed", "page:"), `traits` the top-level trait keys
+    written. Both null = evaluate every audience: for profiles that are new, were merged, or gained an identifier
+    (those go in a row of their own, so that the others stay cheap).
     `max_received_at` is the latest receipt among them, for latency figures.
     """
 

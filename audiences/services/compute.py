@@ -1,0 +1,317 @@
+"""Keeping membership true: evaluate touched profiles, store the changes, and write the calls they cause.
+
+Everything happens in the caller's transaction under the space's lock (locks.py). Real time, recheck and backfill
+differ only in which profiles and which audiences they bring.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from audiences.compiler import AllProfiles, CompiledInput, ProfileIds, ProfileRange, compile_audiences
+from audiences.models import Audience, ChangedProfiles, ComputeStatus
+from audiences.services.definitions import Compiled, compiled
+from audiences.services.locks import try_lock_space
+from delivery.services.emit import Change, emit_changes
+from profiles.models import COLLECTION_NAMES
+from spaces.models import Space
+
+logger = logging.getLogger(__name__)
+
+Scope = ProfileIds | ProfileRange | AllProfiles
+
+# One block of real-time work: what is waiting, up to about this many distinct profiles.
+BLOCK_PROFILES = 2_000
+BLOCK_ROWS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entered:
+    """One membership that changed."""
+
+    audience_id: int
+    profile_id: int
+    is_member: bool
+
+
+def evaluate(
+    *, space: Space, audiences: Sequence[Compiled], scope: Scope, now: datetime, touched: Touched | None = None
+) -> list[Entered]:
+    """Evaluate audiences over a scope of profiles, store what changed and emit it. Returns the changes.
+
+    With `touched`, only audiences are evaluated that mention what was touched, or that reference an audience whose
+    membership just changed; references are followed level by level.
+    """
+    all_changes: list[Entered] = []
+    changed_names: set[str] = set()
+    for level in _levels(audiences):
+        wanted = [
+            item
+            for item in level
+            if touched is None or touched.concerns(item) or (item.mentions.audiences & changed_names)
+        ]
+        for collection in {item.audience.collection for item in wanted}:
+            block = [item for item in wanted if item.audience.collection == collection]
+            changes = _apply(space=space, audiences=block, collection=collection, scope=scope, now=now)
+            by_id = {item.audience.pk: item.audience for item in block}
+            for change in changes:
+                audience = by_id[change.audience_id]
+                changed_names |= {audience.key, audience.public_id}
+            all_changes += changes
+    return all_changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touched:
+    """What happened to the profiles of a block: (type, name) of new events, and top-level keys of written traits."""
+
+    events: frozenset[tuple[str, str]]
+    traits: frozenset[str]
+
+    def concerns(self, item: Compiled) -> bool:
+        mentions = item.mentions
+        if any(
+            (kind, name) in self.events if name is not None else any(kind == seen for seen, _ in self.events)
+            for kind, name in mentions.events
+        ):
+            return True
+        return any(trait.split(".", 1)[0] in self.traits for trait in mentions.traits)
+
+
+def _levels(audiences: Sequence[Compiled]) -> list[list[Compiled]]:
+    """Audiences in dependency order: each level references only earlier ones."""
+    names = {name: item for item in audiences for name in (item.audience.key, item.audience.public_id)}
+    depth: dict[int, int] = {}
+
+    def measure(item: Compiled) -> int:
+        known = depth.get(item.audience.pk)
+        if known is not None:
+            return known
+        depth[item.audience.pk] = 0  # a cycle cannot be saved; this only ends the walk
+        inner = [measure(names[name]) + 1 for name in item.mentions.audiences if name in names]
+        depth[item.audience.pk] = max(inner, default=0)
+        return depth[item.audience.pk]
+
+    levels: dict[int, list[Compiled]] = defaultdict(list)
+    for item in audiences:
+        levels[measure(item)].append(item)
+    return [levels[key] for key in sorted(levels)]
+
+
+def _apply(
+    *, space: Space, audiences: Sequence[Compiled], collection: int, scope: Scope, now: datetime
+) -> list[Entered]:
+    inputs = [
+        CompiledInput(
+            audience_id=item.audience.pk,
+            condition=item.condition,
+            include_anonymous=item.audience.include_anonymous,
+            historical_from=item.audience.historical_from,
+        )
+        for item in audiences
+    ]
+    query = compile_audiences(
+        space_id=space.pk,
+        collection=COLLECTION_NAMES[collection],
+        inputs=inputs,
+        scope=scope,
+        now=now,
+        changed_only=True,
+    )
+    statement = f"""
+        WITH verdict AS MATERIALIZED ({query.sql}),
+        stored AS (
+            INSERT INTO membership AS m (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
+            SELECT %s, audience_id, profile_id, is_member, %s, recheck_at FROM verdict
+            ORDER BY audience_id, profile_id
+            ON CONFLICT (space_id, audience_id, profile_id) DO UPDATE
+            SET is_member = excluded.is_member, recheck_at = excluded.recheck_at,
+                changed_at = CASE WHEN m.is_member = excluded.is_member THEN m.changed_at ELSE excluded.changed_at END
+        )
+        SELECT audience_id, profile_id, is_member FROM verdict
+        WHERE is_member IS DISTINCT FROM coalesce(was_member, false)
+    """  # noqa: S608 - the compiler parametrizes every value
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*query.params, space.pk, now])
+        changes = [Entered(audience_id=a, profile_id=p, is_member=m) for a, p, m in cursor.fetchall()]
+    _count_and_emit(space=space, audiences=audiences, changes=changes, now=now)
+    return changes
+
+
+def _count_and_emit(*, space: Space, audiences: Sequence[Compiled], changes: list[Entered], now: datetime) -> None:
+    by_audience: dict[int, list[Entered]] = defaultdict(list)
+    for change in changes:
+        by_audience[change.audience_id].append(change)
+    for item in sorted(audiences, key=lambda one: one.audience.pk):
+        own = by_audience.get(item.audience.pk)
+        if not own:
+            continue
+        emit_changes(
+            space=space,
+            computation_id=item.audience.public_id,
+            changes=[Change(profile_id=change.profile_id, value=change.is_member) for change in own],
+            now=now,
+        )
+        entered = sum(1 for change in own if change.is_member)
+        _count(space_id=space.pk, audience_id=item.audience.pk, entered=entered, left=len(own) - entered, now=now)
+
+
+def _count(*, space_id: int, audience_id: int, entered: int, left: int, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH sized AS (
+                UPDATE audience_row SET size = size + %(delta)s WHERE id = %(audience)s RETURNING size
+            )
+            INSERT INTO membership_count AS c (space_id, audience_id, hour, entered, "left", size)
+            SELECT %(space)s, %(audience)s, date_trunc('hour', %(now)s::timestamptz), %(entered)s, %(left)s, size
+            FROM sized
+            ON CONFLICT (space_id, audience_id, hour) DO UPDATE
+            SET entered = c.entered + excluded.entered, "left" = c.left + excluded.left, size = excluded.size
+            """.replace("audience_row", Audience._meta.db_table),
+            {
+                "delta": entered - left,
+                "audience": audience_id,
+                "space": space_id,
+                "now": now,
+                "entered": entered,
+                "left": left,
+            },
+        )
+
+
+def evaluated_audiences(space: Space) -> list[Compiled]:
+    return compiled(Audience.objects.in_space(space).evaluated().order_by("id"))
+
+
+def compute_block(*, space: Space) -> int:
+    """Evaluate one block of changed profiles. Returns how many queue rows it took; 0 = nothing to do or not our turn."""
+    with transaction.atomic():
+        if not try_lock_space(space.pk):
+            return 0
+        rows = _claim(space.pk)
+        if not rows:
+            return 0
+        now = timezone.now()
+        audiences = evaluated_audiences(space)
+        whole = [row for row in rows if row[1] is None or row[2] is None]
+        partial = [row for row in rows if row[1] is not None and row[2] is not None]
+        if whole:
+            evaluate(space=space, audiences=audiences, scope=_scope(whole), now=now)
+        if partial:
+            touched = Touched(
+                events=frozenset(_event(text) for row in partial for text in row[1] or ()),
+                traits=frozenset(key for row in partial for key in row[2] or ()),
+            )
+            evaluate(space=space, audiences=audiences, scope=_scope(partial), now=now, touched=touched)
+        return len(rows)
+
+
+QueueRow = tuple[list[int], list[str] | None, list[str] | None]
+
+
+def _scope(rows: Sequence[QueueRow]) -> ProfileIds:
+    return ProfileIds(ids=sorted({profile_id for row in rows for profile_id in row[0]}))
+
+
+def _claim(space_id: int) -> list[QueueRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM changed_profiles WHERE id IN (
+                SELECT id FROM (
+                    SELECT id, sum(cardinality(profile_ids)) OVER (ORDER BY id) - cardinality(profile_ids) AS before
+                    FROM (SELECT id, profile_ids FROM changed_profiles WHERE space_id = %s ORDER BY id LIMIT %s) AS head
+                ) AS running WHERE before < %s
+            ) RETURNING profile_ids, events, traits
+            """,
+            [space_id, BLOCK_ROWS, BLOCK_PROFILES],
+        )
+        return list(cursor.fetchall())
+
+
+def _event(text: str) -> tuple[str, str]:
+    kind, _, name = text.partition(":")
+    return kind, name
+
+
+def spaces_with_changes() -> list[Space]:
+    return list(
+        Space.objects.filter(pk__in=ChangedProfiles.objects.order_by().values_list("space_id", flat=True).distinct())
+    )
+
+
+def recheck_block(*, space: Space, limit: int = BLOCK_PROFILES) -> int:
+    """Evaluate memberships whose time has come (design.md §4). Returns how many were due."""
+    with transaction.atomic():
+        if not try_lock_space(space.pk):
+            return 0
+        now = timezone.now()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT audience_id, profile_id FROM membership WHERE space_id = %s AND recheck_at <= %s "
+                "ORDER BY recheck_at LIMIT %s",
+                [space.pk, now, limit],
+            )
+            due = list(cursor.fetchall())
+        if not due:
+            return 0
+        audience_ids = {audience_id for audience_id, _ in due}
+        everyone = evaluated_audiences(space)
+        wanted = [item for item in everyone if item.audience.pk in audience_ids]
+        _forget_rechecks(space_id=space.pk, audience_ids=audience_ids - {item.audience.pk for item in wanted})
+        changes = evaluate(
+            space=space,
+            audiences=wanted,
+            scope=ProfileIds(ids=sorted({profile_id for _, profile_id in due})),
+            now=now,
+        )
+        _follow(space=space, everyone=everyone, done=wanted, changes=changes, now=now)
+        return len(due)
+
+
+def _forget_rechecks(*, space_id: int, audience_ids: Iterable[int]) -> None:
+    """A disabled or deleted audience is not evaluated; enabling computes it anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE membership SET recheck_at = NULL WHERE space_id = %s AND audience_id = ANY(%s) "
+            "AND recheck_at IS NOT NULL",
+            [space_id, list(audience_ids)],
+        )
+
+
+def _follow(
+    *, space: Space, everyone: Sequence[Compiled], done: Sequence[Compiled], changes: list[Entered], now: datetime
+) -> None:
+    """Evaluate the audiences that reference one whose membership changed outside real time."""
+    if not changes:
+        return
+    by_id = {item.audience.pk: item.audience for item in done}
+    changed = {name for change in changes for name in (by_id[change.audience_id].key, by_id[change.audience_id].public_id)}
+    dependents = [item for item in everyone if item.mentions.audiences & changed]
+    if dependents:
+        evaluate(
+            space=space,
+            audiences=_closure(dependents, everyone),
+            scope=ProfileIds(ids=sorted({change.profile_id for change in changes})),
+            now=now,
+        )
+
+
+def _closure(start: Sequence[Compiled], everyone: Sequence[Compiled]) -> list[Compiled]:
+    """`start` and everything that references it, directly or not."""
+    found = {item.audience.pk: item for item in start}
+    grew = True
+    while grew:
+        names = {name for item in found.values() for name in (item.audience.key, item.audience.public_id)}
+        more = [item for item in everyone if item.audience.pk not in found and item.mentions.audiences & names]
+        found |= {item.audience.pk: item for item in more}
+        grew = bool(more)
+    return list(found.values())
