@@ -25,7 +25,9 @@ def propose_key(*, space: Space, name: str) -> str:
     if not base:
         return ""
     taken = set(
-        ComputationKey.objects.filter(space=space, key__startswith=base[: MAX_KEY_LENGTH - 6]).values_list("key", flat=True)
+        ComputationKey.objects.filter(space=space, key__startswith=base[: MAX_KEY_LENGTH - 6]).values_list(
+            "key", flat=True
+        )
     )
     if base not in taken:
         return base

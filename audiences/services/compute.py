@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from delivery.services.emit import Change, emit_changes
 from django.db import connection, transaction
 from django.utils import timezone
 
 from audiences.compiler import AllProfiles, CompiledInput, ProfileIds, ProfileRange, compile_audiences
-from audiences.models import Audience, ChangedProfiles, ComputeStatus
+from audiences.models import Audience, ChangedProfiles
 from audiences.services.definitions import Compiled, compiled
 from audiences.services.locks import try_lock_space
-from delivery.services.emit import Change, emit_changes
 from profiles.models import COLLECTION_NAMES
 from spaces.models import Space
 
@@ -294,7 +294,9 @@ def _follow(
     if not changes:
         return
     by_id = {item.audience.pk: item.audience for item in done}
-    changed = {name for change in changes for name in (by_id[change.audience_id].key, by_id[change.audience_id].public_id)}
+    changed = {
+        name for change in changes for name in (by_id[change.audience_id].key, by_id[change.audience_id].public_id)
+    }
     dependents = [item for item in everyone if item.mentions.audiences & changed]
     if dependents:
         evaluate(

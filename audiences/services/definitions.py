@@ -82,7 +82,9 @@ def _reference_problems(*, space: Space, condition: Condition, audience: Audienc
             detail = f"No audience of this space has the key or id {name}. Choose one that exists."
             problems.append(FieldError(path="/where", code="unknown_audience", detail=detail))
         elif COLLECTION_NAMES[other.audience.collection] != condition.collection:
-            detail = f"{name} is an audience of {COLLECTION_NAMES[other.audience.collection]}, not {condition.collection}."
+            detail = (
+                f"{name} is an audience of {COLLECTION_NAMES[other.audience.collection]}, not {condition.collection}."
+            )
             problems.append(FieldError(path="/where", code="other_collection", detail=detail))
         elif audience is not None and _depends_on(other, audience, by_name):
             detail = "The audience would create a cycle by referencing another audience"

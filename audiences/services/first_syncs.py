@@ -6,6 +6,8 @@ paused connection is switched on again the same run also sends the exits that we
 
 from __future__ import annotations
 
+from delivery.services import first_sync as runs
+from delivery.services.emit import Change, emit_changes
 from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
@@ -13,8 +15,6 @@ from django.utils import timezone
 from audiences.models import Audience, ComputeStatus
 from audiences.services.locks import try_lock_space
 from delivery.models import FirstSync
-from delivery.services import first_sync as runs
-from delivery.services.emit import Change, emit_changes
 
 SLICE_PROFILES = 2_000
 
@@ -24,9 +24,9 @@ def open_runs() -> list[FirstSync]:
     open_ = runs.open_runs()
     ids = {run.connection.computation_id for run in open_}
     ready = set(
-        Audience.objects.filter(public_id__in=ids, deleted_at=None, is_enabled=True, status=ComputeStatus.LIVE).values_list(
-            "public_id", flat=True
-        )
+        Audience.objects.filter(
+            public_id__in=ids, deleted_at=None, is_enabled=True, status=ComputeStatus.LIVE
+        ).values_list("public_id", flat=True)
     )
     return [run for run in open_ if run.connection.computation_id in ready]
 
