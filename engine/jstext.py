@@ -11,28 +11,24 @@ from typing import Any
 
 _NUMERIC = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)\Z", re.ASCII)
 _PREFIXED = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)\Z", re.ASCII)
+_INDEX_DIGITS = 10
 # What JavaScript trims: its white space and line ends. str.strip() would also trim \x1c-\x1f and \x85.
 JS_BLANKS = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 def number_text(value: float) -> str:
-    """`7.0` -> `7`, `1e-07` -> `1e-7`, `1e16` -> `10000000000000000`. Integers are kept exact at any size below 1e21."""
-    if isinstance(value, int):
-        if -(10**21) < value < 10**21:
-            return str(int(value))
-        if abs(value) > _LARGEST:
-            return "Infinity" if value > 0 else "-Infinity"
-        value = float(value)
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
+    """`7.0` -> `7`, `1e-07` -> `1e-7`, `1e16` -> `10000000000000000`. Integers below 1e21 are kept exact."""
+    if isinstance(value, int) and -(10**21) < value < 10**21:
+        return str(int(value))
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        value = math.inf if value > 0 else -math.inf
+    value = float(value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
     if value == int(value) and abs(value) < 1e21:
         return _whole_text(value)
-    mantissa, _, exponent_text = repr(value).partition("e")
-    if not exponent_text:
-        return mantissa
-    return _with_exponent(mantissa, int(exponent_text))
+    mantissa, _, exponent = repr(value).partition("e")
+    return _with_exponent(mantissa, int(exponent)) if exponent else mantissa
 
 
 def _whole_text(value: float) -> str:
@@ -62,7 +58,7 @@ _LARGEST = int(1.7976931348623157e308)
 
 
 def to_number(value: Any) -> float:
-    """What `Number(value)` gives for a JSON value: blank text is 0, unreadable text NaN, null 0, lists by their text."""
+    """What `Number(value)` gives: blank text and null are 0, unreadable text is NaN, lists go by their text."""
     if value is None:
         return 0
     if isinstance(value, bool):
@@ -112,3 +108,17 @@ def text(value: Any) -> str:
 def utf16_length(value: str) -> int:
     """The length JavaScript sees: characters beyond U+FFFF count twice."""
     return len(value) if value.isascii() else len(value) + sum(1 for char in value if char > "\uffff")
+
+
+def member(value: list[Any] | str, key: str, missing: Any) -> Any:
+    """`value[key]` as JavaScript finds it: `length`, or an index written without leading zeros; else `missing`."""
+    if key == "length":
+        return utf16_length(value) if isinstance(value, str) else len(value)
+    if not (key.isascii() and key.isdecimal()) or len(key) > _INDEX_DIGITS or (key[0] == "0" and key != "0"):
+        return missing
+    index = int(key)
+    if isinstance(value, str) and not value.isascii():
+        units = value.encode("utf-16-le", "surrogatepass")
+        unit = units[2 * index : 2 * index + 2]
+        return unit.decode("utf-16-le", "surrogatepass") if unit else missing
+    return value[index] if index < len(value) else missing

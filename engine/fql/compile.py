@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.fql.errors import FqlError
-from engine.jstext import text, to_number
+from engine.jstext import member, text, to_number
 
 Matcher = Callable[..., bool]
 
@@ -184,15 +184,11 @@ def walk(value: Any, pieces: tuple[str, ...]) -> Any:
     for piece in pieces:
         if isinstance(value, dict):
             value = value.get(piece)
-        elif not isinstance(value, (list, str)) or not value:
-            # A falsy value on the way is returned as it is: `properties.zero.sub = 0` holds for zero = 0.
-            return None if value else value
-        elif piece == "length":
-            value = len(value)
-        elif piece.isdecimal() and piece.isascii() and str(int(piece)) == piece and int(piece) < len(value):
-            value = value[int(piece)]
+        elif isinstance(value, list) or (isinstance(value, str) and value):
+            value = member(value, piece, None)
         else:
-            return None
+            # A falsy value on the way is the result: `properties.zero.sub = 0` holds for zero = 0.
+            return None if value else value
     return value
 
 

@@ -22,6 +22,8 @@ Tree = dict[str, Any]
 
 FIELD_TYPES = {"type": "event-type", "event": "event", "name": "name", "userId": "userId"}
 CONTAINER_TYPES = {"properties": "event-property", "traits": "event-trait", "context": "event-context"}
+_EXISTENCE = {("=", "null"): "not_exists", ("!=", "null"): "exists"}
+_TRUTH = {("=", "true"): "is_true", ("=", "false"): "is_false"}
 FUNCTIONS = ("contains", "match")
 
 
@@ -118,19 +120,14 @@ def _clause(path: str, first: str, operator: str, token: Token) -> Tree:
     value = _value_of(token)
     if first in ("type", "event"):
         return {"type": FIELD_TYPES[first], "operator": operator, "value": _as_text(value)}
-    existence = {("!=", "null"): "exists", ("=", "null"): "not_exists"}.get((operator, token.value))
-    truth = {("=", "true"): "is_true", ("=", "false"): "is_false"}.get((operator, token.value))
-    if first == "name":
-        if existence:
-            return {"type": "name", "operator": existence}
-        return {"type": "name", "operator": operator, "value": _as_text(value)}
-    if first == "userId":
-        if existence or truth:
-            return {"type": "userId", "operator": existence or truth}
-        return {"type": "userId", "operator": operator, "value": _as_text(value)}
-    node: Tree = {"type": CONTAINER_TYPES[first], "name": path.removeprefix(f"{first}.")}
-    if existence or truth:
-        return {**node, "operator": existence or truth}
+    tests = _EXISTENCE if first == "name" else {**_EXISTENCE, **_TRUTH}
+    test = tests.get((operator, token.value))
+    if first in FIELD_TYPES:
+        node: Tree = {"type": FIELD_TYPES[first]}
+        return {**node, "operator": test} if test else {**node, "operator": operator, "value": _as_text(value)}
+    node = {"type": CONTAINER_TYPES[first], "name": path.removeprefix(f"{first}.")}
+    if test:
+        return {**node, "operator": test}
     if token.kind == "number" and operator in ("=", "!="):
         operator = "number_equals" if operator == "=" else "number_not_equals"
     return {**node, "operator": operator, "value": None if _is_nan(value) else value}

@@ -18,6 +18,7 @@ _BLANKS = " \t\n"
 _TERMINATORS = frozenset(" \t\n,])")
 _AFTER_IDENTIFIER = _TERMINATORS | frozenset(".(=!")
 _WORDS: tuple[tuple[str, Kind], ...] = (("and", "conditional"), ("or", "conditional"), ("null", "null"))
+_READ_AHEAD = {"a": 2, "n": 3}
 _PUNCTUATION: dict[str, Kind] = {
     ".": "dot",
     "[": "bracket",
@@ -121,6 +122,10 @@ def _word(text: str, start: int) -> Token:
     for word, kind in _WORDS:
         if text.startswith(word, start) and _ends_at(text, start + len(word)):
             return Token(kind, word, start, start + len(word))
+    rest = text[start + 1 : start + 4]
+    if len(rest) < _READ_AHEAD.get(text[start], 0) and not _TERMINATORS.intersection(rest):
+        # The reference reads ahead for "and" and "null" and does not go back when the text ends meanwhile.
+        return Token("ident", text[start], start, len(text))
     match = _IDENTIFIER.match(text, start)
     if match is None:
         raise FqlError('A "\\" needs a character behind it.', start)
@@ -131,9 +136,6 @@ def _word(text: str, start: int) -> Token:
         raise FqlError('A "\\" needs a character behind it.', end)
     if end < len(text) and text[end] not in _AFTER_IDENTIFIER:
         raise FqlError(f"{text[end]!r} cannot follow {value!r}. Put a blank between them.", end)
-    if text[start:] in ("an", "nu", "nul"):
-        # The reference reads ahead for "and" and "null" and does not go back at the end of the text.
-        value = value[0]
     return Token("ident", value, start, end)
 
 
