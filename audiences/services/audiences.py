@@ -12,6 +12,7 @@ from audiences.keys import reserve_key
 from audiences.models import Audience, ComputeRun, ComputeStatus
 from audiences.services.connections import ConnectionSpec, connect, remove_all
 from audiences.services.definitions import checked, consumers
+from audiences.tasks import backfill
 from common.errors import ConflictError, FieldError, ProductError
 from common.ids import new_audience_id
 from common.tasks import enqueue
@@ -57,8 +58,6 @@ def _snapshot(audience: Audience) -> dict[str, Any]:
 
 def start_run(audience: Audience) -> None:
     """Queue a full evaluation of the current revision; an older one that is not finished is cancelled."""
-    from audiences.tasks import backfill  # noqa: PLC0415 - tasks import services
-
     ComputeRun.objects.filter(audience=audience, state__in=[ComputeRun.State.WAITING, ComputeRun.State.RUNNING]).update(
         state=ComputeRun.State.CANCELLED, finished_at=timezone.now()
     )

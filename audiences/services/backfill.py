@@ -18,6 +18,7 @@ from audiences.models import Audience, ComputeRun, ComputeStatus
 from audiences.services.compute import evaluate, evaluated_audiences
 from audiences.services.definitions import compiled
 from audiences.services.locks import lock_space
+from audiences.tasks import first_syncs
 from common.tasks import enqueue
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def _slice(run: ComputeRun, slice_profiles: int) -> bool:
             Audience.objects.filter(pk=audience.pk).update(
                 status=ComputeStatus.LIVE, status_detail="", last_computed_at=now
             )
-            _wake_first_syncs()
+            enqueue(first_syncs)
         run.save()
         return not is_last
 
@@ -136,9 +137,3 @@ def _note_failure(run: ComputeRun, error: str) -> None:
         else:
             wait = timedelta(seconds=2**run.attempts)
             ComputeRun.objects.filter(pk=run.pk).update(error=error, lease_until=timezone.now() + wait)
-
-
-def _wake_first_syncs() -> None:
-    from audiences.tasks import first_syncs  # noqa: PLC0415 - tasks import services
-
-    enqueue(first_syncs)

@@ -192,7 +192,7 @@ def evaluated_audiences(space: Space) -> list[Compiled]:
 
 
 def compute_block(*, space: Space) -> int:
-    """Evaluate one block of changed profiles. Returns how many queue rows it took; 0 = nothing to do or not our turn."""
+    """Evaluate one block of changed profiles. Returns the queue rows it took; 0 = nothing to do, or not our turn."""
     with transaction.atomic():
         if not try_lock_space(space.pk):
             return 0

@@ -10,6 +10,7 @@ from delivery.services.connections import ComputationRef
 from django.db import transaction
 
 from audiences.models import Audience
+from audiences.tasks import first_syncs
 from common.errors import ConflictError
 from common.tasks import enqueue
 from delivery.models import Connection
@@ -46,8 +47,6 @@ def connect(*, audience: Audience, spec: ConnectionSpec, connected_by: User | No
 
     Raises what `delivery.services.connections.connect` raises; ConflictError for a deleted audience.
     """
-    from audiences.tasks import first_syncs  # noqa: PLC0415 - tasks import services
-
     if audience.deleted_at is not None:
         raise ConflictError("This audience was deleted.")
     connection = delivery_connections.connect(
