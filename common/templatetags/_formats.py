@@ -1,15 +1,16 @@
-"""Numbers and times as pages show them (ux.md §1 rules 5 and 6). Plain functions; unknown is "–", never 0."""
+"""Numbers and times as pages show them (ux.md §1 rules 5 and 6). Plain functions; unknown is a dash, never 0."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
-UNKNOWN = "–"
+UNKNOWN = "\N{EN DASH}"
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (86_400 * 60, 86_400, "d"))
 
 
 def format_number(value: object, decimals: int = 0) -> str:
-    """`1284` as "1,284"; None and text that is no number as "–"."""
+    """`1284` as "1,284"; None and text that is no number as a dash."""
     if value is None or value == "" or isinstance(value, bool):
         return UNKNOWN
     try:
@@ -43,12 +44,13 @@ def format_percent(share: float | None, decimals: int = 1) -> str:
 
 
 def format_change(value: int | None) -> str:
-    """A signed count with a true minus sign: "+120", "−14", "±0"."""
+    """A signed count with a true minus sign: "+120", "±0"."""
     if value is None:
         return UNKNOWN
     if value == 0:
         return "±0"
-    return f"{'+' if value > 0 else '−'}{abs(value):,}"  # noqa: RUF001
+    sign = "+" if value > 0 else "\N{MINUS SIGN}"
+    return f"{sign}{abs(value):,}"
 
 
 def format_age(moment: datetime, now: datetime) -> str:
@@ -86,7 +88,7 @@ def format_duration(seconds: float | None) -> str:
 
 def initials(name: str) -> str:
     """Two letters of a name or an e-mail address, for an avatar."""
-    words = [word for word in name.split("@")[0].replace(".", " ").replace("_", " ").replace("-", " ").split() if word]
-    if not words:
+    words = re.split(r"[\s._-]+", name.partition("@")[0].strip(" ._-"))
+    if not words[0]:
         return "?"
     return (words[0][0] + (words[-1][0] if len(words) > 1 else words[0][1:2])).upper()

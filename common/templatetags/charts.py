@@ -20,7 +20,7 @@ def sparkline(values: Sequence[float], label: str, tone: str = "") -> SafeString
     points = [float(value or 0) for value in values]
     if len(points) < 2:
         return SafeString("")
-    top = max(max(points), 1.0)
+    top = max(*points, 1.0)
     step = WIDTH / (len(points) - 1)
     coordinates = [(index * step, HEIGHT - 2 - value / top * (HEIGHT - 4)) for index, value in enumerate(points)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in coordinates)
@@ -55,7 +55,7 @@ def bars(values: Sequence[float], label: str, titles: Sequence[str] = (), tone: 
     points = [float(value or 0) for value in values]
     if not points:
         return SafeString("")
-    top = max(max(points), 1.0)
+    top = max(*points, 1.0)
     slot = 100 / len(points)
     rects = format_html_join(
         "",

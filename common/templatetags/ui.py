@@ -65,7 +65,7 @@ def badge(
 
 @register.simple_tag
 def number(value: object, decimals: int = 0) -> str:
-    """`1284` as "1,284"; unknown as "–"."""
+    """`1284` as "1,284"; unknown as a dash."""
     return _formats.format_number(value, decimals)
 
 
@@ -101,7 +101,7 @@ def change(value: int | None, good: str = "up") -> SafeString:
 
 @register.simple_tag
 def timesince_abbr(moment: datetime | date | None) -> SafeString:
-    """ "3 min ago" with the exact UTC in `title`; js/times.js adds the viewer's local time. None is "–"."""
+    """ "3 min ago" with the exact UTC in `title`; js/times.js adds the viewer's local time. None is a dash."""
     if not moment:
         return format_html('<span class="muted">{}</span>', _formats.UNKNOWN)
     if not isinstance(moment, datetime):
@@ -180,6 +180,7 @@ def sort_header(context: template.Context, key: str, label: str, css: str = "", 
 @register.inclusion_tag("components/pager.html", takes_context=True)
 def pager(
     context: template.Context,
+    *,
     after: str | None = None,
     before: str | None = None,
     shown: int | None = None,
