@@ -1,0 +1,42 @@
+"""The connectors there are: one folder each under `destinations/connectors/`, found by scanning."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from destinations import connectors
+from destinations.kit.definition import DestinationDefinition
+
+
+@cache
+def definitions() -> Mapping[str, DestinationDefinition]:
+    """All connectors by slug, in the order of their names."""
+    found: dict[str, DestinationDefinition] = {}
+    for module in pkgutil.iter_modules(connectors.__path__):
+        if module.ispkg:
+            loaded = _load(module.name)
+            if loaded.slug in found:
+                raise ValueError(f"Two connectors are called {loaded.slug!r}.")
+            found[loaded.slug] = loaded
+    return dict(sorted(found.items(), key=lambda item: item[1].name.lower()))
+
+
+def definition(slug: str) -> DestinationDefinition | None:
+    """The connector of a destination; None when the installed version has none of that name."""
+    return definitions().get(slug)
+
+
+def _load(name: str) -> DestinationDefinition:
+    module = importlib.import_module(f"{connectors.__name__}.{name}")
+    loaded: DestinationDefinition = module.definition
+    folder = Path(str(module.__file__)).parent
+    return replace(
+        loaded,
+        icon=(folder / "icon.svg").read_text(encoding="utf-8"),
+        docs=(folder / "README.md").read_text(encoding="utf-8"),
+    )

@@ -1,0 +1,97 @@
+"""What connectors exchange with the world: plain requests and responses. Whoever runs a call sends them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from destinations.kit.errors import PayloadValidationError
+
+DEFAULT_TIMEOUT = 10.0
+JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json"}
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}\Z")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8000}\Z")
+_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request. `timeout` is in seconds, for the whole exchange."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    timeout: float = DEFAULT_TIMEOUT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    duration_ms: int = 0
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def reason(self) -> str:
+        """The usual words of the status, e.g. `OK`; empty for one that nobody defined."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return ""
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The parsed body, or None when it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+@lru_cache(maxsize=1024)
+def checked_url(url: str, name: str = "url") -> str:
+    """`url` when it is an absolute http(s) address; otherwise PayloadValidationError. `name` is the field at fault."""
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = None, False
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise PayloadValidationError(f"{name} is not a web address that starts with http:// or https://.")
+    if any(char <= " " or char == "\x7f" for char in url):
+        raise PayloadValidationError(f"{name} contains a blank or a control character.")
+    return url
+
+
+def checked_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    """Headers that a person typed, as text. One that could break the request raises PayloadValidationError."""
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
+        if value is None:
+            continue
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, dict | list) or not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(text):
+            raise PayloadValidationError(
+                f"The header {name[:60]!r} is not valid: use letters, digits and dashes in the name, one line of text."
+            )
+        if name.lower() in _OURS:
+            raise PayloadValidationError(f"The header {name!r} is set by the connection itself and cannot be changed.")
+        checked[name] = text
+    return checked

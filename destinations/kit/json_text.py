@@ -1,0 +1,61 @@
+"""JSON as JavaScript writes it, so that signatures over it can be checked by `JSON.stringify` at the other end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from engine.jstext import number_text
+
+_MAX_ARRAY_INDEX = 2**32 - 1
+
+
+def js_json(value: Any) -> bytes:
+    """Compact UTF-8 JSON, byte-equal to `JSON.stringify` of the same value.
+
+    No blanks, non-ASCII unescaped, `7.0` as `7`, keys that are array indexes first, lone surrogates escaped.
+    """
+    try:
+        return msgspec.json.encode(value if _is_plain(value) else _as_javascript(value))
+    except UnicodeEncodeError:
+        # Lone surrogates: rare, and no UTF-8. JavaScript escapes them, which is what "backslashreplace" writes.
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether msgspec writes the value as JavaScript would: no fractions, no keys that JavaScript would move."""
+    kind = type(value)
+    if kind is dict:
+        for key, item in value.items():
+            if key.isdecimal():
+                return False
+            kind = type(item)
+            if kind is str or kind is bool or kind is int:
+                continue
+            if not _is_plain(item):
+                return False
+        return True
+    if kind is list:
+        return all(_is_plain(item) for item in value)
+    return kind is not float
+
+
+def _as_javascript(value: Any) -> Any:
+    if isinstance(value, dict):
+        indexes = sorted((key for key in value if _is_index(key)), key=int)
+        order = [*indexes, *(key for key in value if not _is_index(key))]
+        return {key: _as_javascript(value[key]) for key in order}
+    if isinstance(value, list | tuple):
+        return [_as_javascript(item) for item in value]
+    if isinstance(value, float):
+        text = number_text(value)
+        return None if text in ("NaN", "Infinity", "-Infinity") else msgspec.Raw(text.encode())
+    return value
+
+
+def _is_index(key: str) -> bool:
+    if not (key.isascii() and key.isdecimal()) or (key[0] == "0" and key != "0"):
+        return False
+    return int(key) < _MAX_ARRAY_INDEX

@@ -1,0 +1,55 @@
+"""Requests and responses as they may be stored and shown: without secrets, and not too long."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from destinations.kit.http import Request, Response
+
+REDACTED = "REDACTED"
+BODY_LIMIT = 16 * 1024
+
+_SECRET_WORDS = ("authorization", "cookie", "token", "secret", "password", "api-key", "apikey")
+
+
+def redact(text: str, secrets: Collection[str]) -> str:
+    """`text` with every occurrence of a secret replaced."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, REDACTED)
+    return text
+
+
+def shown_headers(headers: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    return {
+        name: REDACTED if any(word in name.lower() for word in _SECRET_WORDS) else redact(value, secrets)
+        for name, value in headers.items()
+    }
+
+
+def shown_body(body: bytes | None, secrets: Collection[str], limit: int) -> str:
+    if not body:
+        return ""
+    # Secrets first, then the cut: a secret cut in two would not be recognised.
+    text = redact(body.decode("utf-8", "replace").replace("\x00", "\ufffd"), secrets)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
+def shown_request(request: Request, secrets: Collection[str], *, limit: int = BODY_LIMIT) -> dict[str, Any]:
+    return {
+        "method": request.method,
+        "url": redact(request.url, secrets),
+        "headers": shown_headers(request.headers, secrets),
+        "body": shown_body(request.body, secrets, limit),
+    }
+
+
+def shown_response(response: Response, secrets: Collection[str], *, limit: int = BODY_LIMIT) -> dict[str, Any]:
+    return {
+        "status": response.status,
+        "reason": response.reason,
+        "headers": shown_headers(response.headers, secrets),
+        "body": shown_body(response.body, secrets, limit),
+        "duration_ms": response.duration_ms,
+    }
