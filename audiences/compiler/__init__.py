@@ -1,0 +1,27 @@
+"""Conditions as SQL over a scope of profiles: the twin of `engine.conditions.evaluate`.
+
+compile_audiences(space_id, [CompiledInput(audience_id=, condition=, include_anonymous=, historical_from=)], scope, now,
+                  *, references={key or id: audience row id}, changed_only=False) -> Query(sql, params)
+preview_query(space_id, condition, now, *, options=Options(...), scope=None, references=..., sample_size=20) -> Query
+scope: Everyone() | TheseProfiles(ids=[...]) | IdRange(first=, last=)
+
+Run with `cursor.execute(query.sql, query.params)`. What the rows are: `queries`. A missing reference: CompileError.
+"""
+
+from __future__ import annotations
+
+from audiences.compiler.queries import CompiledInput, compile_audiences, preview_query
+from audiences.compiler.scopes import Everyone, IdRange, Scope, TheseProfiles
+from audiences.compiler.statement import CompileError, Query
+
+__all__ = [
+    "CompileError",
+    "CompiledInput",
+    "Everyone",
+    "IdRange",
+    "Query",
+    "Scope",
+    "TheseProfiles",
+    "compile_audiences",
+    "preview_query",
+]

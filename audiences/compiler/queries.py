@@ -1,0 +1,273 @@
+"""Puts a statement together: scope, one pass over its events, facts per profile, verdicts, stored differences."""
+
+# ruff: noqa: S608 - the texts are built from our own templates; every value of a definition is a parameter.
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from audiences.compiler.events import event_verdict
+from audiences.compiler.scopes import Everyone, Scope, within
+from audiences.compiler.statement import NEVER, CompileError, Query, Statement
+from audiences.compiler.trees import Verdict, combined, negated
+from audiences.compiler.values import flips_at, holds, relative_interval, walk
+from engine.conditions.evidence import FARTHEST_RECHECK
+from engine.conditions.instants import micros_of
+from engine.conditions.nodes import AllNode, AnyNode, AudienceNode, Condition, EventNode, Node, NotNode, TraitNode
+from engine.conditions.operators import RELATIVE_DATES
+from engine.conditions.profile_state import KNOWN_IDENTIFIERS, Options
+from profiles.models import ACCOUNTS, USERS
+
+COLLECTIONS = {"users": USERS, "accounts": ACCOUNTS}
+NO_REFERENCES: Mapping[str, int] = {}
+SAMPLE_SIZE = 20
+_MICROSECOND = timedelta(microseconds=1)
+_CHANGES = """
+SELECT r.profile_id, r.audience_id, r.is_member, r.recheck_at,
+       coalesce(m.is_member, false) AS was_member, m.recheck_at AS was_recheck_at, m.profile_id IS NOT NULL AS is_stored
+FROM result r
+LEFT JOIN membership m ON m.space_id = {space} AND m.audience_id = r.audience_id AND m.profile_id = r.profile_id
+     AND m.audience_id = ANY ({ids}) {scope}
+WHERE r.is_member IS DISTINCT FROM coalesce(m.is_member, false) OR r.recheck_at IS DISTINCT FROM m.recheck_at"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledInput:
+    """One audience of a statement. `historical_from`: only events received at or after it count (None: all)."""
+
+    audience_id: int
+    condition: Condition
+    include_anonymous: bool = False
+    historical_from: datetime | None = None
+    occurred_from: datetime | None = None
+
+    @property
+    def options(self) -> Options:
+        return Options(
+            include_anonymous=self.include_anonymous,
+            historical_from=self.historical_from,
+            occurred_from=self.occurred_from,
+        )
+
+
+def compile_audiences(
+    space_id: int,
+    inputs: Sequence[CompiledInput],
+    scope: Scope,
+    now: datetime,
+    *,
+    references: Mapping[str, int] = NO_REFERENCES,
+    changed_only: bool = False,
+) -> Query:
+    """One statement for all the audiences over the scope; they must be of one collection.
+
+    Rows: (profile_id, audience_id, is_member, recheck_at). With `changed_only` just those that differ from the stored
+    membership, as (profile_id, audience_id, is_member, recheck_at, was_member, was_recheck_at, is_stored).
+    `references` maps every audience key or id that the conditions name to the audience's row id; their stored
+    membership is read, so compute an audience after those it refers to. Raises CompileError for a missing one.
+    """
+    collection = _one_collection([item.condition for item in inputs])
+    builder = _Builder(space_id, collection, scope, now, references, is_timed=True)
+    verdicts = [builder.verdict(item.condition, item.options) for item in inputs]
+    statement = builder.statement
+    ids = statement.param([item.audience_id for item in inputs], "bigint[]")
+    holding = ", ".join(verdict.holds for verdict in verdicts)
+    flipping = ", ".join(verdict.flips_at for verdict in verdicts)
+    farthest = statement.instant(micros_of(now) + FARTHEST_RECHECK // _MICROSECOND)
+    parts = [
+        *builder.ctes(),
+        f"verdicts AS (SELECT f.id AS profile_id, unnest({ids}) AS audience_id, unnest(ARRAY[{holding}]) AS is_member,"
+        f" unnest(ARRAY[{flipping}]) AS flips_at FROM facts f)",
+        "result AS (SELECT v.profile_id, v.audience_id, v.is_member,"
+        f" CASE WHEN v.flips_at < {NEVER} THEN LEAST(v.flips_at, {farthest}) END AS recheck_at FROM verdicts v)",
+    ]
+    final = "SELECT profile_id, audience_id, is_member, recheck_at FROM result"
+    if changed_only:
+        stored = "".join(f" AND {test}" for test in within(scope, "m.profile_id", statement))
+        final = _CHANGES.format(space=statement.space, ids=ids, scope=stored)
+    return Query(sql=f"WITH {', '.join(parts)} {final}", params=statement.params)
+
+
+def preview_query(
+    space_id: int,
+    condition: Condition,
+    now: datetime,
+    *,
+    options: Options,
+    scope: Scope | None = None,
+    references: Mapping[str, int] = NO_REFERENCES,
+    sample_size: int = SAMPLE_SIZE,
+) -> Query:
+    """One row: (how many profiles belong, ids of up to `sample_size` of them, lowest first)."""
+    builder = _Builder(space_id, condition.collection, scope or Everyone(), now, references, is_timed=False)
+    verdict = builder.verdict(condition, options)
+    members = f"members AS MATERIALIZED (SELECT f.id FROM facts f WHERE {verdict.holds})"
+    sample = f"ARRAY(SELECT id FROM members ORDER BY id LIMIT {builder.statement.param(sample_size, 'integer')})"
+    ctes = builder.ctes()
+    return Query(
+        sql=f"WITH {', '.join([*ctes, members])} SELECT (SELECT count(*) FROM members) AS size, {sample} AS sample",
+        params=builder.statement.params,
+    )
+
+
+def _one_collection(conditions: Sequence[Condition]) -> str:
+    collections = {condition.collection for condition in conditions}
+    if len(collections) != 1:
+        raise ValueError("Compile at least one audience, and users and accounts apart.")
+    return collections.pop()
+
+
+class _Builder:
+    def __init__(
+        self,
+        space_id: int,
+        collection: str,
+        scope: Scope,
+        now: datetime,
+        references: Mapping[str, int],
+        *,
+        is_timed: bool,
+    ) -> None:
+        self.statement = Statement(space_id=space_id, now=now, is_timed=is_timed)
+        self.collection = COLLECTIONS[collection]
+        self.scope = scope
+        self.references = references
+
+    def verdict(self, condition: Condition, options: Options) -> Verdict:
+        found = self._node(condition.where, options)
+        if self.collection != USERS or options.include_anonymous:
+            return found
+        known = self._has_identifier(KNOWN_IDENTIFIERS)
+        changes = NEVER if found.flips_at == NEVER else f"(CASE WHEN {known} THEN {found.flips_at} ELSE {NEVER} END)"
+        return Verdict(holds=f"({known} AND {found.holds})", flips_at=changes)
+
+    def _node(self, node: Node, options: Options) -> Verdict:
+        match node:
+            case AllNode() | AnyNode():
+                children = [self._node(child, options) for child in node.children]
+                return combined(children, is_all=isinstance(node, AllNode))
+            case NotNode():
+                return negated(self._node(node.child, options))
+            case EventNode():
+                return event_verdict(node, options, self.statement)
+            case TraitNode():
+                return self._trait(node)
+            case AudienceNode():
+                member = self._membership(node.audience)
+                return Verdict(holds=member if node.member else f"(NOT {member})")
+        found = self._has_identifier([node.identifier])
+        return Verdict(holds=found if node.exists else f"(NOT {found})")
+
+    def _trait(self, node: TraitNode) -> Verdict:
+        statement = self.statement
+        value = walk("s.traits", node.test.path, statement)
+        holding = f"f.{statement.facts.add(holds(node.test, value, statement, traits='s.traits'))}"
+        if not statement.is_timed or node.test.operator not in RELATIVE_DATES:
+            return Verdict(holds=holding)
+        change = flips_at(relative_interval(node.test, value, statement), statement)
+        return Verdict(holds=holding, flips_at=f"f.{statement.facts.add(change)}")
+
+    def _membership(self, reference: str) -> str:
+        audience_id = self.references.get(reference)
+        if audience_id is None:
+            raise CompileError(f'No audience "{reference}" exists in this space; choose another.')
+        name = self.statement.memberships.setdefault(audience_id, f"m{len(self.statement.memberships)}")
+        return f"coalesce(f.{name}, false)"
+
+    def _has_identifier(self, kinds: Sequence[str]) -> str:
+        test = f"bool_or(x.id_type = ANY ({self.statement.texts(kinds)}))"
+        return f"coalesce(f.{self.statement.identifiers.add(test)}, false)"
+
+    def ctes(self) -> list[str]:
+        """`scope`, one for each kind of fact, and `facts` with a row a profile."""
+        statement = self.statement
+        facts = ["s.id", *statement.facts.select()]
+        joins = ["scope s"]
+        parts = [self._scope()]
+        if names := statement.aggregates.names():
+            parts.append(f"happened AS ({self._events()})")
+            facts += [f"h.{name}" for name in names]
+            joins.append("LEFT JOIN happened h ON h.profile_id = s.id")
+        if names := statement.identifiers.names():
+            parts.append(f"identified AS ({self._identifiers()})")
+            facts += [f"x.{name}" for name in names]
+            joins.append("LEFT JOIN identified x ON x.profile_id = s.id")
+        if statement.memberships:
+            parts.append(f"belonging AS ({self._memberships()})")
+            facts += [f"b.{name}" for name in statement.memberships.values()]
+            joins.append("LEFT JOIN belonging b ON b.profile_id = s.id")
+        # OFFSET 0 keeps the planner from repeating a fact's expression wherever a verdict reads it.
+        parts.append(f"facts AS (SELECT {', '.join(facts)} FROM {' '.join(joins)} OFFSET 0)")
+        return parts
+
+    def _scope(self) -> str:
+        statement = self.statement
+        tests = [f"p.space_id = {statement.space}", f"p.collection = {statement.param(self.collection, 'smallint')}"]
+        tests += within(self.scope, "p.id", statement)
+        return f"scope AS (SELECT p.id, p.traits FROM profile p WHERE {' AND '.join(tests)})"
+
+    def _events(self) -> str:
+        statement = self.statement
+        needed = statement.needed - {"profile_id", "traits"}
+        columns = ["e.profile_id", "e.ts", *(f"e.{name}" for name in sorted(needed))]
+        columns += ["s.traits"] if "traits" in statement.needed else []
+        source = "event e JOIN scope s ON s.id = e.profile_id" if "traits" in statement.needed else "event e"
+        rows = (
+            f"SELECT {', '.join(columns)}, {self._kind()} AS k FROM {source} WHERE {' AND '.join(self._events_asked())}"
+        )
+        if followers := statement.followers.select():
+            rows = f"SELECT e.*, {', '.join(followers)} FROM ({rows} OFFSET 0) e"
+        aggregates = ", ".join(statement.aggregates.select())
+        return f"SELECT e.profile_id, {aggregates} FROM ({rows} OFFSET 0) e GROUP BY e.profile_id"
+
+    def _events_asked(self) -> list[str]:
+        statement = self.statement
+        tests = [f"e.space_id = {statement.space}", *within(self.scope, "e.profile_id", statement)]
+        kinds = {kind for kind, _ in statement.names.named} | statement.names.wildcards
+        asked = []
+        for kind in sorted(kinds):
+            names = [name for other, name in statement.names.named if other == kind]
+            by_name = "" if kind in statement.names.wildcards else f" AND {_one_of('e.name', names, statement)}"
+            asked.append(f"e.type = {kind}{by_name}")
+        tests.append(asked[0] if len(asked) == 1 else f"({' OR '.join(f'({each})' for each in asked)})")
+        if statement.lowest is not None and not statement.is_unbounded:
+            tests.append(f"e.ts > {statement.instant(statement.lowest)}")
+        return tests
+
+    def _kind(self) -> str:
+        """The number of the event's kind: -1 for what lies in the future, 0 for one that only a wildcard asks for."""
+        statement = self.statement
+        cases = [f"WHEN e.ts > {statement.moment} THEN -1"]
+        kinds = {kind for kind, _ in statement.names.named}
+        for kind in sorted(kinds):
+            numbers = {name: number for (other, name), number in statement.names.named.items() if other == kind}
+            is_alone = kinds | statement.names.wildcards == {kind}
+            test = "" if is_alone else f"e.type = {kind} AND "
+            cases += [f"WHEN {test}e.name = {statement.param(name, 'text')} THEN {n}" for name, n in numbers.items()]
+        return f"CASE {' '.join(cases)} ELSE 0 END"
+
+    def _identifiers(self) -> str:
+        statement = self.statement
+        tests = [f"x.space_id = {statement.space}", f"x.collection = {statement.param(self.collection, 'smallint')}"]
+        tests += within(self.scope, "x.profile_id", statement)
+        columns = ", ".join(statement.identifiers.select())
+        return f"SELECT x.profile_id, {columns} FROM external_id x WHERE {' AND '.join(tests)} GROUP BY x.profile_id"
+
+    def _memberships(self) -> str:
+        statement = self.statement
+        ids = statement.param(list(statement.memberships), "bigint[]")
+        tests = [f"m.space_id = {statement.space}", f"m.audience_id = ANY ({ids})", "m.is_member"]
+        tests += within(self.scope, "m.profile_id", statement)
+        columns = ", ".join(
+            f"bool_or(m.audience_id = {statement.param(audience_id, 'bigint')}) AS {name}"
+            for audience_id, name in statement.memberships.items()
+        )
+        return f"SELECT m.profile_id, {columns} FROM membership m WHERE {' AND '.join(tests)} GROUP BY m.profile_id"
+
+
+def _one_of(column: str, names: list[str], statement: Statement) -> str:
+    if len(names) == 1:
+        return f"{column} = {statement.param(names[0], 'text')}"
+    return f"{column} = ANY ({statement.texts(names)})"
