@@ -85,6 +85,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 
 INSTALLED_APPS = [
     "engage_admin",
+    "demo",
     "ingest",
     "journeys",
     "audiences",
