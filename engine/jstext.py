@@ -1,7 +1,4 @@
-"""How JavaScript writes and reads values; triggers and mappings follow its rules (spec: mapping kit, section 6).
-
-Missing values are no concern here: callers turn "missing" into their own result first.
-"""
+"""How JavaScript writes and reads values; triggers and mappings follow its rules (spec: mapping kit, section 6)."""
 
 from __future__ import annotations
 
@@ -14,6 +11,19 @@ _PREFIXED = re.compile(r"0(?:[xX][0-9a-fA-F]+|[oO][0-7]+|[bB][01]+)\Z", re.ASCII
 _INDEX_DIGITS = 10
 # What JavaScript trims: its white space and line ends. str.strip() would also trim \x1c-\x1f and \x85.
 JS_BLANKS = "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+
+
+class _Undefined:
+    """A value that is not there, as opposed to null. There is one: compare with `is`."""
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNDEFINED: Any = _Undefined()
 
 
 def number_text(value: float) -> str:
@@ -101,7 +111,7 @@ def text(value: Any) -> str:
     if isinstance(value, (int, float)):
         return number_text(value)
     if isinstance(value, (list, tuple)):
-        return ",".join("" if item is None else text(item) for item in value)
+        return ",".join("" if item is None or item is UNDEFINED else text(item) for item in value)
     return "[object Object]"
 
 

@@ -1,3 +1,15 @@
-"""Mappings: from an event to the payload of an action (spec: mapping kit)."""
+"""Mappings: from an event to the payload of an action (spec: mapping kit).
+
+`compile(mapping).resolve(event)` on hot paths; `validate` lists what is wrong with a mapping.
+"""
 
 from __future__ import annotations
+
+from engine.jstext import UNDEFINED
+from engine.mapping.compile import CompiledMapping, compile_mapping, resolve
+from engine.mapping.errors import MappingError, MappingProblem
+from engine.mapping.validate import validate
+
+compile = compile_mapping  # noqa: A001 - the name callers expect: engine.mapping.compile(mapping)
+
+__all__ = ["UNDEFINED", "CompiledMapping", "MappingError", "MappingProblem", "compile", "resolve", "validate"]
