@@ -1,20 +1,75 @@
-"""Fixtures that every test may use. Run the tests by `make test`, which starts the servers they need."""
+"""The cast of every test: a space, who owns it, who may only look, and who has no business there."""
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from collections.abc import Callable
 
 import pytest
+from django.test import Client
+from rest_framework.test import APIClient
 
-# Playwright's synchronous driver runs an event loop in the test's thread, where Django would refuse the database.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+from spaces.models import Role, Space, User
+from tests import factories
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Use the Chromium that `make test` found, see launcher/chromium.py."""
-    chromium = os.environ.get("ENGAGE_CHROMIUM")
-    if not chromium:
-        return browser_type_launch_args
-    return {**browser_type_launch_args, "executable_path": chromium}
+@pytest.fixture
+def owner(db: None) -> User:
+    return factories.make_user(email="owner@example.com", name="Olga Owner")
+
+
+@pytest.fixture
+def space(owner: User) -> Space:
+    """A Dev space `acme-dev` in the workspace Acme, of which `owner` is the owner."""
+    workspace = factories.make_workspace(name="Acme")
+    factories.make_member(workspace=workspace, user=owner, role=Role.OWNER)
+    return factories.make_space(workspace=workspace, name="Acme Dev")
+
+
+@pytest.fixture
+def admin(space: Space) -> User:
+    return factories.make_member(workspace=space.workspace, role=Role.ADMIN).user
+
+
+@pytest.fixture
+def editor(space: Space) -> User:
+    """An Engage User: audiences, traits and journeys, no settings."""
+    return factories.make_member(workspace=space.workspace, role=Role.USER).user
+
+
+@pytest.fixture
+def viewer(space: Space) -> User:
+    """Read-only."""
+    return factories.make_member(workspace=space.workspace, role=Role.READ_ONLY).user
+
+
+@pytest.fixture
+def outsider(db: None) -> User:
+    """Owns a space of another workspace."""
+    member = factories.make_member(role=Role.OWNER)
+    factories.make_space(workspace=member.workspace)
+    return member.user
+
+
+@pytest.fixture
+def client_for() -> Callable[[User], Client]:
+    """`client_for(owner).get(…)`: a browser in which this user is signed in."""
+
+    def make(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def api_for() -> Callable[..., APIClient]:
+    """`api_for(owner, space).get(…)`: a REST client with a token of this user; space None = the whole workspace."""
+
+    def make(user: User, space: Space | None = None) -> APIClient:
+        secret = factories.make_token(user=user, space=space)
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Token {secret}")
+        return client
+
+    return make

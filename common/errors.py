@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +43,12 @@ class ConflictError(ProductError):
 class NotAllowedError(ProductError):
     code = "permission_denied"
     status = 403
+
+
+class InvalidError(ProductError):
+    """What was entered cannot be accepted; `errors` says which field, why and what to do."""
+
+    @classmethod
+    def at(cls, path: str, detail: str, code: str = "invalid") -> Self:
+        """One field is wrong. `path` is a JSON pointer such as "/name"."""
+        return cls(detail, [FieldError(path=path, code=code, detail=detail)])

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from importlib.util import find_spec
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
+
+from engage_admin.home import home
+
+SPACE_APPS = ("spaces", "profiles", "destinations", "delivery", "audiences", "ingest")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("spaces.entry_urls")),
+    path("api/v1/", include("engage_admin.api_urls")),
+    path("s/<slug:space>/", home, name="home"),
+    *(path("s/<slug:space>/", include(f"{app}.urls")) for app in SPACE_APPS if find_spec(f"{app}.urls") is not None),
+]
+if settings.ENGAGE_DEMO and find_spec("demo.urls") is not None:
+    urlpatterns.append(path("echo/", include("demo.urls")))
+
+handler400 = "spaces.views.errors.bad_request"
+handler403 = "spaces.views.errors.permission_denied"
+handler404 = "spaces.views.errors.page_not_found"
+handler500 = "spaces.views.errors.server_error"
