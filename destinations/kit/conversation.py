@@ -7,7 +7,7 @@ from typing import Any
 
 from destinations.kit.definition import Conversation
 from destinations.kit.errors import APIError, DeliveryError
-from destinations.kit.http import Request, Response
+from destinations.kit.http import AnyResponse, Request, Response, as_response
 from destinations.kit.verdicts import DELIVERED, ItemResult, Verdict, judge, judge_error
 
 
@@ -21,12 +21,12 @@ class HttpError(APIError):
         self.response = response
 
 
-def drive(conversation: Conversation) -> Generator[Request, Response, Any]:
+def drive(conversation: Conversation) -> Generator[Request, AnyResponse, Any]:
     """Yield the requests of an action; hand it each response, or raise HttpError in it; return what it returns."""
     try:
         request = next(conversation)
         while True:
-            response = yield request
+            response = as_response((yield request))
             request = conversation.send(response) if response.is_success else conversation.throw(HttpError(response))
     except StopIteration as stop:
         return stop.value
@@ -34,12 +34,12 @@ def drive(conversation: Conversation) -> Generator[Request, Response, Any]:
         conversation.close()
 
 
-def converse(start: Callable[[], Request | Conversation]) -> Generator[Request, Response, tuple[Verdict, Any]]:
+def converse(start: Callable[[], Request | Conversation]) -> Generator[Request, AnyResponse, tuple[Verdict, Any]]:
     """Run an action from its start to a verdict and its result. Errors of the kit become verdicts, others pass."""
     try:
         begun = start()
         if isinstance(begun, Request):
-            response = yield begun
+            response = as_response((yield begun))
             return judge(response), response
         result = yield from drive(begun)
     except HttpError as error:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 RETRIED_STATUSES = frozenset({408, 423, 429})
 
-# Failures of the way there that another try cannot mend: the address itself is refused.
-FINAL_TRANSPORT_CODES = frozenset({"EBLOCKED", "FORBIDDEN_ADDRESS", "ADDRESS_NOT_ALLOWED", "EINVAL", "INVALID_URL"})
-
 
 def is_retried(status: int) -> bool:
     """408, 423, 429 and 5xx except 501 are tried again; everything else fails at once."""

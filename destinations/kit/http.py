@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from destinations.kit.errors import PayloadValidationError
@@ -63,6 +63,25 @@ class Response:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
+
+
+class AnyResponse(Protocol):
+    """What a transport hands back; it becomes a Response before a connector sees it."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def duration_ms(self) -> int: ...
+
+
+def as_response(raw: AnyResponse) -> Response:
+    if isinstance(raw, Response):
+        return raw
+    return Response(status=raw.status, headers=raw.headers, body=raw.body, duration_ms=raw.duration_ms)
 
 
 @lru_cache(maxsize=1024)

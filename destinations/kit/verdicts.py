@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from destinations.kit.errors import FINAL_TRANSPORT_CODES, DeliveryError, is_retried
+from destinations.kit.errors import DeliveryError, is_retried
 from destinations.kit.http import Response
 
 # Longer than the whole time of retrying would be the same as never.
@@ -76,9 +76,9 @@ def judge_error(error: DeliveryError) -> Verdict:
     return Verdict(outcome=outcome, code=error.code, detail=error.message, status=error.status)
 
 
-def judge_transport(code: str, sentence: str) -> Verdict:
+def judge_transport(code: str, sentence: str, *, is_retryable: bool = True) -> Verdict:
     """Nothing came back: `code` is ENOTFOUND, ETIMEDOUT, ECONNREFUSED … Tried again unless the address is refused."""
-    outcome: Literal["retry", "failed"] = "failed" if code in FINAL_TRANSPORT_CODES else "retry"
+    outcome: Literal["retry", "failed"] = "retry" if is_retryable else "failed"
     return Verdict(outcome=outcome, code=code, detail=sentence)
 
 

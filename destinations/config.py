@@ -1,0 +1,193 @@
+"""A destination compiled for running: settings with secrets, definition, mappings. Cached until the row changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings as django_settings
+
+from common.secrets import SecretsError, decrypt
+from destinations.catalog import definition as find_definition
+from destinations.field_values import check_values
+from destinations.kit.definition import Action, DestinationDefinition
+from destinations.models import Destination
+from destinations.models import Mapping as MappingRow
+from destinations.resolving import MappingProblem, Resolver, compile_mapping
+from engine.fql import FqlError, parse
+
+_CACHED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledMapping:
+    """A mapping ready to run. `problem` says why it cannot: a trigger or fields that do not parse, no such action."""
+
+    id: str
+    name: str
+    is_enabled: bool
+    action: Action | None
+    trigger: str
+    matches: Callable[[Any], bool]
+    resolver: Resolver | None
+    problem: str = ""
+    batch_size: int = 0
+    batch_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationConfig:
+    """Everything that `pipeline.plan` needs. `settings` hold the secrets: never show, log or store them.
+
+    `definition` is None when the installed version has no such connector. `secret_values` are the texts to redact.
+    `requests_per_second` None is no cap.
+    """
+
+    id: int
+    public_id: str
+    space_id: int
+    name: str
+    connector: str
+    definition: DestinationDefinition | None
+    settings: Mapping[str, Any]
+    settings_problem: str
+    secret_values: tuple[str, ...]
+    mappings: tuple[CompiledMapping, ...]
+    enabled_mappings: tuple[CompiledMapping, ...]
+    is_enabled: bool
+    requests_per_second: int | None
+    updated_at: datetime
+
+    @property
+    def batch_size(self) -> int:
+        """The most list entries in one request."""
+        own = self.settings.get("batchSize")
+        return int(own) if own else self.definition.batch_size if self.definition else 1000
+
+    @property
+    def list_interval_seconds(self) -> int:
+        """The cadence of a list destination: the operator's, else the destination's own, else the connector's."""
+        if django_settings.ENGAGE_LIST_INTERVAL_SECONDS:
+            return int(django_settings.ENGAGE_LIST_INTERVAL_SECONDS)
+        own = self.settings.get("intervalMinutes")
+        return 60 * int(own or (self.definition.list_interval_minutes if self.definition else 60))
+
+
+_cache: dict[int, DestinationConfig] = {}
+
+
+def load_config(destination_id: int) -> DestinationConfig | None:
+    """The compiled destination, or None when it was deleted.
+
+    One look at `updated_at` by primary key; compiled again only when that changed (every change to a mapping touches
+    its destination). Load once per block of calls, not per call.
+    """
+    updated_at = (
+        Destination.objects.filter(pk=destination_id, deleted_at=None).values_list("updated_at", flat=True).first()
+    )
+    if updated_at is None:
+        _cache.pop(destination_id, None)
+        return None
+    cached = _cache.get(destination_id)
+    if cached is not None and cached.updated_at == updated_at:
+        return cached
+    destination = Destination.objects.prefetch_related("mappings").get(pk=destination_id)
+    config = build_config(destination, list(destination.mappings.all()))
+    if len(_cache) >= _CACHED:
+        _cache.clear()
+    _cache[destination_id] = config
+    return config
+
+
+def build_config(destination: Destination, mappings: list[MappingRow]) -> DestinationConfig:
+    """Compile a destination, also one that is not saved yet."""
+    definition = find_definition(destination.connector)
+    problem = ""
+    secrets: dict[str, Any] = {}
+    try:
+        secrets = decrypt(destination.secrets)
+    except SecretsError as error:
+        problem = str(error)
+    settings = {**destination.settings, **secrets}
+    if definition is None:
+        problem = f"The connector {destination.connector!r} is not installed."
+    elif not problem:
+        settings, errors = check_values(definition.settings, settings)
+        problem = " ".join(error.detail for error in errors)
+    compiled = tuple(_compile(definition, mapping) for mapping in mappings) if definition else ()
+    return DestinationConfig(
+        id=destination.pk,
+        public_id=destination.public_id,
+        space_id=destination.space_id,
+        name=destination.name,
+        connector=destination.connector,
+        definition=definition,
+        settings=settings,
+        settings_problem=problem,
+        secret_values=secret_texts(secrets),
+        mappings=compiled,
+        enabled_mappings=tuple(mapping for mapping in compiled if mapping.is_enabled),
+        is_enabled=destination.is_enabled,
+        requests_per_second=destination.requests_per_second or (definition.requests_per_second if definition else None),
+        updated_at=destination.updated_at,
+    )
+
+
+def secret_texts(value: Any) -> tuple[str, ...]:
+    """Every form in which a secret could show: as it is, in JSON, in a URL; longest first."""
+    found: set[str] = set()
+
+    def collect(item: Any) -> None:
+        if isinstance(item, dict):
+            for member in item.values():
+                collect(member)
+        elif isinstance(item, list):
+            for member in item:
+                collect(member)
+        elif isinstance(item, str) and item:
+            found.update((item, json.dumps(item)[1:-1], json.dumps(item, ensure_ascii=False)[1:-1], quote(item, "")))
+
+    collect(value)
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _never(_event: Any) -> bool:
+    return False
+
+
+def _compile(definition: DestinationDefinition, mapping: MappingRow) -> CompiledMapping:
+    action = definition.action(mapping.action)
+    matches: Callable[[Any], bool] = _never
+    resolver: Resolver | None = None
+    problem = ""
+    try:
+        matches = parse(mapping.trigger).matches
+    except FqlError as error:
+        problem = f"The trigger cannot be read: {error}"
+    if action is None:
+        problem = f"{definition.name} has no action {mapping.action!r}."
+    else:
+        try:
+            resolver = compile_mapping(mapping.fields, action.fields)
+        except MappingProblem as error:
+            problem = problem or str(error)
+    batches = bool(action and action.perform_batch and mapping.fields.get("enable_batching") is True)
+    size = mapping.fields.get("batch_size")
+    limit = int(size) if isinstance(size, int | float) and size >= 1 else definition.batch_size
+    keys = mapping.fields.get("batch_keys")
+    return CompiledMapping(
+        id=mapping.public_id,
+        name=mapping.name,
+        is_enabled=mapping.is_enabled,
+        action=action,
+        trigger=mapping.trigger,
+        matches=matches,
+        resolver=resolver,
+        problem=problem,
+        batch_size=limit if batches else 0,
+        batch_keys=tuple(str(key) for key in keys) if isinstance(keys, list) else (),
+    )

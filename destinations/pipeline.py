@@ -1,0 +1,244 @@
+"""What becomes of one event at one destination. Read this first.
+
+`plan` decides and builds, `Call.run` talks. The worker, the event tester and the previews all come through here, so
+that a test is a delivery. Order of the checks: delivery-and-observability.md §1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from destinations.config import CompiledMapping, DestinationConfig
+from destinations.kit.conversation import converse, item_verdicts
+from destinations.kit.definition import Context, DestinationDefinition
+from destinations.kit.http import AnyResponse, Request
+from destinations.kit.membership import membership, personas
+from destinations.kit.verdicts import Verdict
+from destinations.resolving import MappingProblem
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One check on the way: `name` is destination, event_type, integrations, settings, trigger or mapping."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """The event is not for this destination: a normal end. `code` as in delivery-and-observability.md §2.3."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No request can be built. Trying again changes nothing; mending the settings or the mapping does."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(slots=True)
+class Call:
+    """One call that an event makes: one per matching mapping, or the only one of a classic destination.
+
+    `problem` is set when no request could be built from this mapping; `run` then ends at once with it. `batch_key` is
+    None for a call that goes alone; calls with equal keys may go together by `run_batch`, at most `batch_size` of them.
+    """
+
+    mapping: CompiledMapping | None
+    definition: DestinationDefinition
+    context: Context
+    payload: dict[str, Any]
+    problem: Verdict | None = None
+
+    @property
+    def mapping_id(self) -> str:
+        return self.mapping.id if self.mapping else ""
+
+    @property
+    def name(self) -> str:
+        return self.mapping.name if self.mapping else self.definition.name
+
+    @property
+    def batch_size(self) -> int:
+        return self.mapping.batch_size if self.mapping else 0
+
+    @property
+    def batch_key(self) -> Hashable:
+        if self.mapping is None or not self.mapping.batch_size or self.problem is not None:
+            return None
+        about = (self.context.computation_key, self.context.external_audience_id, self.context.audience_settings)
+        values = [self.payload.get(key) for key in self.mapping.batch_keys]
+        return (self.mapping.id, msgspec.json.encode((about, values)))
+
+    def run(self) -> Generator[Request, AnyResponse, Verdict]:
+        """Yields requests, takes responses (common.http's or the kit's), returns the verdict.
+
+        A request that got no response: close the generator and ask `judge_transport` for the verdict.
+        """
+        if self.problem is not None:
+            return self.problem
+        verdict, _result = yield from converse(self._start)
+        return verdict
+
+    def _start(self) -> Any:
+        if self.mapping is None:
+            assert self.definition.classic is not None
+            return self.definition.classic(self.context, self.payload)
+        assert self.mapping.action is not None
+        return self.mapping.action.perform(self.context, self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The verdict of each stage, and the calls to make. `outcome` None: there is something to send."""
+
+    stages: tuple[Stage, ...]
+    outcome: Filtered | Failed | None
+    calls: tuple[Call, ...] = ()
+
+
+def run_batch(calls: Sequence[Call]) -> Generator[Request, AnyResponse, list[Verdict]]:
+    """Send calls with one `batch_key` together; the verdicts are in their order."""
+    first = calls[0]
+    action = first.mapping.action if first.mapping else None
+    if action is None or action.perform_batch is None:
+        raise ValueError("These calls cannot go together.")
+    perform, payloads = action.perform_batch, [call.payload for call in calls]
+    verdict, result = yield from converse(lambda: perform(first.context, payloads))
+    return item_verdicts(verdict, result, len(calls))
+
+
+def plan(
+    config: DestinationConfig,
+    event: Mapping[str, Any],
+    *,
+    is_test: bool = False,
+    only_mapping: str | None = None,
+) -> Plan:
+    """Decide what `event` does at a destination, without any I/O.
+
+    `is_test` lets a disabled destination through, and `only_mapping` (a mapping's id) tries that one mapping, enabled
+    or not.
+    """
+    stages: list[Stage] = []
+    refused = _gates(config, event, is_test, stages)
+    if refused is not None:
+        return refused
+    definition = config.definition
+    assert definition is not None
+    if definition.kind == "list":
+        return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", "A list destination takes batches of people."))
+    context = event_context(config.settings, event)
+    if definition.framework == "classic":
+        return Plan(tuple(stages), None, (Call(None, definition, context, dict(event)),))
+    candidates = config.enabled_mappings
+    if only_mapping is not None:
+        candidates = tuple(mapping for mapping in config.mappings if mapping.id == only_mapping)
+    matching = [mapping for mapping in candidates if mapping.matches(event)]
+    if not matching:
+        return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", _no_match(candidates, len(config.mappings))))
+    many = f"{len(matching)} of {len(candidates)} mapping{'s' if len(candidates) != 1 else ''} matched: "
+    stages.append(Stage("trigger", True, many + ", ".join(mapping.name for mapping in matching) + "."))
+    calls = tuple(_call(mapping, definition, context, event) for mapping in matching)
+    stages.extend(_mapping_stage(call) for call in calls)
+    problems = [call.problem for call in calls if call.problem is not None]
+    outcome = None
+    if len(problems) == len(calls):
+        outcome = Failed(problems[0].code, " ".join(problem.detail for problem in problems))
+    return Plan(tuple(stages), outcome, calls)
+
+
+def _gates(config: DestinationConfig, event: Mapping[str, Any], is_test: bool, stages: list[Stage]) -> Plan | None:
+    """Everything that is judged before the mappings; fills `stages`, returns the plan of an event that stops here."""
+    if not config.is_enabled and not is_test:
+        return _stop(stages, "destination", Filtered("DESTINATION_DISABLED", f"{config.name} is disabled."))
+    stages.append(_ENABLED if config.is_enabled else _DISABLED_TEST)
+    definition = config.definition
+    if definition is None:
+        return _stop(stages, "settings", Failed("UNKNOWN_INTEGRATION", config.settings_problem))
+    kind = event.get("type")
+    if kind not in definition.supported:
+        sentence = f"{definition.name} takes {', '.join(definition.supported)}, not {kind or 'calls without a type'}."
+        return _stop(stages, "event_type", Filtered("UNSUPPORTED_EVENT_TYPE", sentence))
+    stages.append(_SUPPORTED)
+    if not is_routed(event.get("integrations"), definition.name):
+        sentence = f"The integrations object of the event does not name {definition.name}."
+        return _stop(stages, "integrations", Filtered("FILTERED_BY_INTEGRATIONS_OBJECT", sentence))
+    stages.append(_ROUTED)
+    if config.settings_problem:
+        return _stop(stages, "settings", Failed("INVALID_SETTINGS", config.settings_problem))
+    stages.append(_SETTINGS)
+    return None
+
+
+def _call(
+    mapping: CompiledMapping, definition: DestinationDefinition, context: Context, event: Mapping[str, Any]
+) -> Call:
+    if mapping.problem or mapping.resolver is None:
+        problem = Verdict(outcome="failed", code="MAPPING_FAILED", detail=f"{mapping.name}: {mapping.problem}")
+        return Call(mapping, definition, context, {}, problem)
+    try:
+        return Call(mapping, definition, context, mapping.resolver.payload(event))
+    except MappingProblem as error:
+        detail = f"{mapping.name}: {error}"
+        problem = Verdict(outcome="failed", code="PAYLOAD_VALIDATION_FAILED", detail=detail, status=400)
+        return Call(mapping, definition, context, {}, problem)
+
+
+def _mapping_stage(call: Call) -> Stage:
+    if call.problem is not None:
+        return Stage("mapping", False, call.problem.detail)
+    return Stage("mapping", True, f"{call.name}: the payload is complete.")
+
+
+def is_routed(integrations: Any, name: str) -> bool:
+    """Whether an `integrations` object lets the event through to a destination: `All` is true unless said otherwise."""
+    if not isinstance(integrations, dict):
+        return True
+    value = integrations.get(name)
+    if value is None:
+        return integrations.get("All", True) is not False
+    return value is not False
+
+
+def event_context(settings: Mapping[str, Any], event: Mapping[str, Any]) -> Context:
+    about = personas(event)
+    audience_settings = about.get("audience_settings")
+    return Context(
+        settings=settings,
+        event=event,
+        audience_settings=audience_settings if isinstance(audience_settings, dict) else {},
+        external_audience_id=str(about.get("external_audience_id") or ""),
+        computation_key=str(about.get("computation_key") or ""),
+        membership=membership(event, about),
+    )
+
+
+def _stop(stages: list[Stage], name: str, outcome: Filtered | Failed) -> Plan:
+    return Plan((*stages, Stage(name, False, outcome.sentence)), outcome)
+
+
+def _no_match(candidates: Sequence[CompiledMapping], total: int) -> str:
+    if total == 0:
+        return "The destination has no mapping. Add one and enable it."
+    if not candidates:
+        return "No mapping of the destination is enabled. Enable one."
+    broken = [f"{mapping.name}: {mapping.problem}" for mapping in candidates if mapping.problem]
+    return " ".join(["You may not have any subscriptions that match this event.", *broken])
+
+
+_ENABLED = Stage("destination", True, "The destination is enabled.")
+_DISABLED_TEST = Stage("destination", True, "The destination is disabled; a test is sent all the same.")
+_SUPPORTED = Stage("event_type", True, "The destination takes calls of this type.")
+_ROUTED = Stage("integrations", True, "The integrations object routes the event here.")
+_SETTINGS = Stage("settings", True, "The settings are complete.")
