@@ -51,7 +51,8 @@ document.addEventListener("submit", (event) => {
   start();
 });
 // Coming back from the page cache shows the form as it was before.
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   for (const button of document.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
   waiting = 0;

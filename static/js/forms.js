@@ -1,7 +1,7 @@
 // Forms: focus goes to the error summary, its links focus the field, fields validate on blur, lists select in bulk.
 import { mount, on } from "./dom.js";
 
-mount("[data-error-summary]", (summary) => summary.focus());
+mount("[data-error-summary]:not([data-error-summary='quiet'])", (summary) => summary.focus());
 
 on("click", "[data-error-summary] a[href^='#']", (event, link) => {
   const field = document.getElementById(link.hash.slice(1));
