@@ -45,11 +45,11 @@ def _by_bounds(node: EventNode, options: Options, statement: Statement) -> Verdi
     verdict = in_range(count, low, high)
     if not statement.is_timed:
         return Verdict(holds=verdict)
-    leaves = None
+    exits = None
     if span is not None:
         oldest = f"f.{statement.aggregates.add(f'min(e.ts) FILTER (WHERE {inside})')}"
-        leaves = f"coalesce({oldest} + {statement.span(span)}, {NEVER})"
-    return Verdict(holds=verdict, flips_at=_change(count, low, high, _entry(node, options, statement), leaves))
+        exits = f"coalesce({oldest} + {statement.span(span)}, {NEVER})"
+    return Verdict(holds=verdict, flips_at=_change(count, low, high, _entry(node, options, statement), exits))
 
 
 def _by_lives(node: EventNode, relative: list[Test], options: Options, statement: Statement) -> Verdict:

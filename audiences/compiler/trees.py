@@ -10,7 +10,7 @@ from audiences.compiler.statement import NEVER, PASSED
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`holds` is a boolean never null; it stays as it is until `flips_at`, a timestamptz never null, infinite if never."""
+    """`holds` is a boolean, and stays as it is until `flips_at`, a timestamptz, infinite if never; neither is null."""
 
     holds: str
     flips_at: str = NEVER
@@ -30,10 +30,8 @@ def combined(children: Sequence[Verdict], *, is_all: bool) -> Verdict:
         return Verdict(holds=holds)
     first = _least([child.flips_at for child in timed])
     last = f"GREATEST({', '.join(_unless_other(child, is_all) for child in children)})"
-    return Verdict(
-        holds=holds,
-        flips_at=f"(CASE WHEN {holds} THEN {first if is_all else last} ELSE {last if is_all else first} END)",
-    )
+    then, otherwise = (first, last) if is_all else (last, first)
+    return Verdict(holds=holds, flips_at=f"(CASE WHEN {holds} THEN {then} ELSE {otherwise} END)")
 
 
 def _least(instants: list[str]) -> str:

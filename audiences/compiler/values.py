@@ -98,7 +98,9 @@ def timestamp(value: str, statement: Statement) -> str:
     return f"(CASE WHEN {valid} THEN {cut}::timestamptz END)"
 
 
-def _by_constant(operator: str, value: str, operand: Constant | ConstantList | Instant, statement: Statement) -> str:
+def _by_constant(  # noqa: PLR0911 - one a kind of operator
+    operator: str, value: str, operand: Constant | ConstantList | Instant, statement: Statement
+) -> str:
     if isinstance(operand, Instant):
         comparison = "<" if operator == "before_date" else ">"
         return f"{timestamp(value, statement)} {comparison} {statement.instant(operand.micros)}"
@@ -117,7 +119,9 @@ def _by_constant(operator: str, value: str, operand: Constant | ConstantList | I
     return f"(jsonb_typeof({value}) = 'string' AND {_edge(operator, value, text)})"
 
 
-def _by_reference(operator: str, value: str, other: str, statement: Statement) -> str:
+def _by_reference(  # noqa: PLR0911 - one a kind of operator
+    operator: str, value: str, other: str, statement: Statement
+) -> str:
     both = f"jsonb_typeof({value}) = jsonb_typeof({other})"
     text = f"({other} #>> '{{}}')"
     if operator == "equals":

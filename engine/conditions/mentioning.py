@@ -9,6 +9,7 @@ from engine.conditions.nodes import (
     AllNode,
     AnyNode,
     AudienceNode,
+    Child,
     Condition,
     EventNode,
     IdentifierNode,
@@ -38,9 +39,10 @@ def mentions(condition: Condition) -> Mentions:
     children = [node.then for node in events if node.then is not None]
     tests = [node.test for node in nodes if isinstance(node, TraitNode)]
     traits = {test.path[0] for test in tests}
-    tests += [test for event in (*events, *children) for test in event.properties]
+    happenings: list[EventNode | Child] = [*events, *children]
+    tests += [test for event in happenings for test in event.properties]
     return Mentions(
-        events=frozenset((event.type, event.name) for event in (*events, *children)),
+        events=frozenset((event.type, event.name) for event in happenings),
         traits=frozenset(
             traits | {operand.path[0] for test in tests if isinstance(operand := test.operand, TraitValue)}
         ),
