@@ -6,6 +6,8 @@ day (design.md §11). For every connection: emitted = delivered + filtered + fai
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import models
 
 from common.ids import new_short_id
@@ -83,6 +85,10 @@ class FirstSync(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
 
+# A due time that never comes: calls of a paused connection wait for it to be switched on again.
+HELD = datetime(9999, 1, 1, tzinfo=UTC)
+
+
 class SentValue(models.Model):
     """The value last emitted per connection, profile and identifier: repeats and exits are judged against it."""
 
@@ -102,7 +108,9 @@ class SentValue(models.Model):
 class Delivery(models.Model):
     """One call to be made. `payload` is the final Segment event as JSON text, built when the value changed.
 
-    A claim sets `lease_until`; a lease that ran out is claimed again. Calls of one (connection, profile) go in id order.
+    A claim sets `lease_until`; a lease that ran out is claimed again. Calls of one (connection, profile) go in order
+    of their ids. `next_attempt_at` is HELD while the connection is paused.
+    `done` lists the mapping ids (JSON) that were delivered already when another of the same call has to be tried again.
     """
 
     pk = models.CompositePrimaryKey("space_id", "profile_id", "id")
@@ -118,6 +126,8 @@ class Delivery(models.Model):
     next_attempt_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     attempts = models.SmallIntegerField(default=0)
+    first_attempt_at = models.DateTimeField(null=True)
+    done = models.TextField(null=True)
     last_error = models.TextField(null=True)
 
     objects = SpaceQuerySet.as_manager()
@@ -202,7 +212,10 @@ class DeliveryCounter(models.Model):
 
 
 class ListChange(models.Model):
-    """A pending add or remove for a list destination; a later change of the same entry replaces it (net changes)."""
+    """A pending add or remove for a list destination; a later change of the same entry replaces it (net changes).
+
+    `id` is of the same sequence as `delivery.id`, so that the log and the attempts of both are read alike.
+    """
 
     pk = models.CompositePrimaryKey("space_id", "connection_id", "profile_id", "id_type", "id_value")
     space_id = models.IntegerField()
@@ -210,6 +223,7 @@ class ListChange(models.Model):
     profile_id = models.BigIntegerField()
     id_type = models.CharField(max_length=60)
     id_value = models.TextField()
+    id = models.BigIntegerField()
     is_add = models.BooleanField()
     message_id = models.TextField()
     payload = models.TextField()
@@ -217,6 +231,8 @@ class ListChange(models.Model):
     run_id = models.BigIntegerField(null=True)
     attempts = models.SmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
+    first_attempt_at = models.DateTimeField(null=True)
+    last_error = models.TextField(null=True)
 
     class Meta:
         db_table = "list_change"

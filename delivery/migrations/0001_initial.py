@@ -52,6 +52,8 @@ class Migration(migrations.Migration):
                 ('next_attempt_at', models.DateTimeField()),
                 ('lease_until', models.DateTimeField(null=True)),
                 ('attempts', models.SmallIntegerField(default=0)),
+                ('first_attempt_at', models.DateTimeField(null=True)),
+                ('done', models.TextField(null=True)),
                 ('last_error', models.TextField(null=True)),
             ],
             options={
@@ -182,6 +184,7 @@ class Migration(migrations.Migration):
                 ('profile_id', models.BigIntegerField()),
                 ('id_type', models.CharField(max_length=60)),
                 ('id_value', models.TextField()),
+                ('id', models.BigIntegerField()),
                 ('is_add', models.BooleanField()),
                 ('message_id', models.TextField()),
                 ('payload', models.TextField()),
@@ -189,6 +192,8 @@ class Migration(migrations.Migration):
                 ('run_id', models.BigIntegerField(null=True)),
                 ('attempts', models.SmallIntegerField(default=0)),
                 ('next_attempt_at', models.DateTimeField(null=True)),
+                ('first_attempt_at', models.DateTimeField(null=True)),
+                ('last_error', models.TextField(null=True)),
             ],
             options={
                 'db_table': 'list_change',

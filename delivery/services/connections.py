@@ -1,0 +1,275 @@
+"""Connecting computations to destinations, and everything a person may change about a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from common.errors import ConflictError, FieldError, ProductError
+from common.tasks import enqueue
+from delivery.models import HELD, Connection, Delivery, Outcome
+from delivery.services import counters
+from delivery.services import first_sync as first_syncs
+from delivery.services.calls import connector_of
+from delivery.services.counters import Count
+from delivery.tasks import deliver
+from destinations.models import Destination
+from spaces import audit
+from spaces.models import Space, User
+
+REMOVED = "CONNECTION_REMOVED"
+REMOVED_DETAIL = "The destination was removed from the computation before this call was sent."
+NAME_LENGTH = 255
+UPDATABLE = ("send_identify", "send_track", "send_mobile_ids", "enter_event", "exit_event", "settings")
+
+
+class ConnectionNotValidError(ProductError):
+    """The connection cannot be made or changed like this; `errors` names the fields."""
+
+    code: ClassVar[str] = "invalid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputationRef:
+    """The computation to connect, as apps above know it. `computation_id` is `aud_…` or `tra_…`."""
+
+    computation_class: str
+    computation_id: str
+    key: str
+    name: str
+    collection: int = 0
+    include_anonymous: bool = False
+
+
+@transaction.atomic
+def connect(
+    *,
+    space: Space,
+    computation: ComputationRef,
+    destination: Destination,
+    send_identify: bool = True,
+    send_track: bool = True,
+    send_mobile_ids: bool = False,
+    enter_event: str = "Audience Entered",
+    exit_event: str = "Audience Exited",
+    settings: dict[str, Any] | None = None,
+    first_sync: bool = True,
+    actor: User | None,
+) -> Connection:
+    """Connect; with `first_sync`, all current members are queued by a run that starts at once (F074, F145).
+
+    Refused with ConnectionNotValidError: a trait to a list destination (F077), no call chosen, names that are empty or
+    equal, a destination of another space. ConflictError: already connected, or the destination was deleted.
+    """
+    locked = Destination.objects.select_for_update().filter(pk=destination.pk, deleted_at=None).first()
+    if locked is None or locked.space_id != space.pk:
+        raise ConflictError("This destination was deleted. Choose another one.")
+    connection = Connection(
+        space=space,
+        destination=locked,
+        computation_class=computation.computation_class,
+        computation_id=computation.computation_id,
+        computation_key=computation.key,
+        computation_name=computation.name,
+        collection=computation.collection,
+        include_anonymous=computation.include_anonymous,
+        send_identify=send_identify,
+        send_track=send_track,
+        send_mobile_ids=send_mobile_ids,
+        enter_event=enter_event.strip(),
+        exit_event=exit_event.strip(),
+        settings=settings or {},
+        created_by=actor,
+    )
+    _validate(connection)
+    if Connection.objects.filter(
+        computation_id=computation.computation_id, destination=locked, removed_at=None
+    ).exists():
+        raise ConflictError(f"{locked.name} is already connected to {computation.name}.")
+    connection.save()
+    if first_sync:
+        first_syncs.request(connection)
+    audit.record(space=space, actor=actor, action="connection.created", target=connection, after=state(connection))
+    return connection
+
+
+@transaction.atomic
+def update(*, connection: Connection, actor: User | None, **changes: Any) -> Connection:
+    """Change UPDATABLE fields; they reach the calls queued from now on. TypeError for a field that is not one."""
+    if unknown := set(changes) - set(UPDATABLE):
+        raise TypeError(f"not changeable: {sorted(unknown)}")
+    locked = _lock(connection)
+    before = state(locked)
+    for name, value in changes.items():
+        setattr(locked, name, value.strip() if name in {"enter_event", "exit_event"} else value)
+    _validate(locked)
+    locked.save(update_fields=[*changes, "updated_at"])
+    audit.record(
+        space=locked.space, actor=actor, action="connection.updated", target=locked, before=before, after=state(locked)
+    )
+    return locked
+
+
+@transaction.atomic
+def set_enabled(*, connection: Connection, is_enabled: bool, actor: User | None) -> Connection:
+    """The *Connect to destination* toggle.
+
+    Off: nothing is sent or queued, waiting calls are held back. On: they go out, and a run over all members sends what
+    changed meanwhile.
+    """
+    locked = _lock(connection)
+    if locked.is_enabled is is_enabled:
+        return locked
+    locked.is_enabled = is_enabled
+    locked.save(update_fields=["is_enabled", "updated_at"])
+    waiting = Delivery.objects.filter(
+        space_id=locked.space_id, destination_id=locked.destination_id, connection_id=locked.pk
+    )
+    if is_enabled:
+        waiting.filter(next_attempt_at=HELD).update(next_attempt_at=timezone.now())
+        first_syncs.request(locked)
+        enqueue(deliver)
+    else:
+        waiting.update(next_attempt_at=HELD)
+    audit.record(
+        space=locked.space,
+        actor=actor,
+        action="connection.enabled" if is_enabled else "connection.paused",
+        target=locked,
+        before={"is_enabled": not is_enabled},
+        after={"is_enabled": is_enabled},
+    )
+    return locked
+
+
+@transaction.atomic
+def resync(*, connection: Connection, actor: User | None) -> Connection:
+    """Start a run that sends every current member whom this connection has not sent yet, and missed exits."""
+    locked = _lock(connection)
+    if not locked.is_enabled:
+        raise ConflictError("This connection is paused. Switch it on first.")
+    first_syncs.request(locked)
+    audit.record(space=locked.space, actor=actor, action="connection.resynced", target=locked)
+    return locked
+
+
+@transaction.atomic
+def remove(*, connection: Connection, actor: User | None) -> None:
+    """Remove the destination from the computation. What waits is superseded; what is in flight ends as it ends."""
+    locked = _lock(connection)
+    now = timezone.now()
+    locked.removed_at = now
+    locked.is_enabled = False
+    locked.save(update_fields=["removed_at", "is_enabled", "updated_at"])
+    first_syncs.cancel(locked)
+    supersede_waiting(connection=locked, now=now)
+    audit.record(space=locked.space, actor=actor, action="connection.removed", target=locked, before=state(locked))
+
+
+def supersede_waiting(*, connection: Connection, now: datetime) -> int:
+    """Move everything of a removed connection that is not in flight to the log; returns how much."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH gone AS (
+                DELETE FROM delivery WHERE space_id = %s AND destination_id = %s AND connection_id = %s
+                AND (lease_until IS NULL OR lease_until < %s) RETURNING *
+            )
+            INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind,
+                payload, created_at, finished_at, attempts, outcome, reason, detail)
+            SELECT space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload, created_at,
+                %s, attempts, 'superseded', %s, %s FROM gone
+            """,
+            [connection.space_id, connection.destination_id, connection.pk, now, now, REMOVED, REMOVED_DETAIL],
+        )
+        moved = cursor.rowcount
+        cursor.execute(
+            """
+            WITH gone AS (
+                DELETE FROM list_change WHERE space_id = %s AND connection_id = %s AND run_id IS NULL RETURNING *
+            )
+            INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind,
+                payload, created_at, finished_at, attempts, outcome, reason, detail)
+            SELECT space_id, id, %s, connection_id, profile_id, message_id,
+                CASE WHEN is_add THEN 'add' ELSE 'remove' END, payload, changed_at, %s, attempts, 'superseded', %s, %s
+            FROM gone
+            """,
+            [connection.space_id, connection.pk, connection.destination_id, now, REMOVED, REMOVED_DETAIL],
+        )
+        moved += cursor.rowcount
+    counters.add(
+        [Count.of(connection, Outcome.SUPERSEDED, reason=REMOVED, calls=moved)],
+        now=now,
+    )
+    return int(moved)
+
+
+def state(connection: Connection) -> dict[str, Any]:
+    """What an audit entry says of a connection."""
+    return {
+        "destination": connection.destination.name,
+        "computation": connection.computation_key,
+        **{name: getattr(connection, name) for name in UPDATABLE},
+    }
+
+
+def _lock(connection: Connection) -> Connection:
+    locked: Connection = (
+        Connection.objects.select_for_update(of=("self",))
+        .select_related("destination", "space", "space__workspace")
+        .get(pk=connection.pk)
+    )
+    if locked.removed_at is not None:
+        raise ConflictError("This connection was removed.")
+    return locked
+
+
+def _validate(connection: Connection) -> None:
+    """Refuse with all problems at once."""
+    definition = connector_of(connection.destination)
+    errors: list[FieldError] = []
+    if definition.kind == "list" and connection.computation_class == "trait":
+        errors.append(
+            FieldError(
+                path="/destination",
+                code="trait_to_list",
+                detail=f"{definition.name} takes lists of people, and a trait is not one. Choose an event destination.",
+            )
+        )
+    chosen = [kind for kind in ("identify", "track") if getattr(connection, f"send_{kind}")]
+    if not chosen:
+        errors.append(
+            FieldError(
+                path="/send_track", code="required", detail="Choose at least one call: Identify, Track, or both."
+            )
+        )
+    for kind in chosen:
+        if definition.kind == "event" and kind not in definition.supported:
+            errors.append(
+                FieldError(
+                    path=f"/send_{kind}",
+                    code="unsupported",
+                    detail=f"{definition.name} does not take {kind.title()} calls. Switch them off.",
+                )
+            )
+    for name in ("enter_event", "exit_event"):
+        value = getattr(connection, name)
+        if not value:
+            errors.append(FieldError(path=f"/{name}", code="required", detail="Give the event a name."))
+        elif len(value) > NAME_LENGTH or not value.isprintable():
+            errors.append(
+                FieldError(path=f"/{name}", code="invalid", detail="Use up to 255 printable characters for the name.")
+            )
+    if connection.enter_event and connection.enter_event == connection.exit_event:
+        errors.append(
+            FieldError(path="/exit_event", code="duplicate", detail="Entering and leaving need different event names.")
+        )
+    if not isinstance(connection.settings, dict):
+        errors.append(FieldError(path="/settings", code="invalid", detail="Settings must be a JSON object."))
+    if errors:
+        raise ConnectionNotValidError(" ".join(error.detail for error in errors), errors)

@@ -1,0 +1,245 @@
+"""From membership changes to calls in the outbox, in the transaction that made the changes (design.md §6).
+
+Per connection and change one call for each identifier (`targets`), compared with what was last sent: no repeats, and
+exits only to those who were sent as entered. Event destinations get `delivery` rows, list destinations net changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection as database
+
+from common.tasks import enqueue
+from delivery.models import Connection, Outcome
+from delivery.services import counters, emit_lists
+from delivery.services.calls import Call, call_kinds, computation_of, connector_of, message_ids
+from delivery.services.copying import copy_rows, escape
+from delivery.services.counters import Count
+from delivery.services.targets import (
+    NOBODY,
+    Identifiers,
+    allowed_types,
+    entering,
+    has_any,
+    identity_of,
+    leaving,
+    load_identifiers,
+    load_sent,
+)
+from delivery.tasks import deliver, sync_lists
+from engine.payloads import as_json, audience_call, integrations_for
+from spaces.models import Space
+
+SLICE = 5_000
+NO_IDENTIFIER = "NO_IDENTIFIER"
+NO_IDENTIFIER_DETAIL = (
+    "The profile has none of the identifiers that this connection sends. It is sent once it gets a user id or an "
+    "e-mail address, or when the audience includes anonymous users."
+)
+# Advisory locks of one connection: (this number, connection id).
+LOCK_CLASS = 71_001
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """The new value of a computation for one profile."""
+
+    profile_id: int
+    value: bool
+
+
+def emit_changes(
+    *,
+    space: Space,
+    computation_id: str,
+    changes: Sequence[Change],
+    now: datetime,
+    connections: Sequence[Connection] | None = None,
+    is_first_sync: bool = False,
+) -> int:
+    """Queue the calls that these changes cause; returns how many. Runs inside the caller's transaction.
+
+    Paused and removed connections and disabled or deleted destinations are passed over: nothing is queued for them.
+    """
+    live = list(
+        Connection.objects.in_space(space)
+        .filter(computation_id=computation_id, removed_at=None, is_enabled=True)
+        .filter(destination__is_enabled=True, destination__deleted_at=None)
+        .select_related("destination")
+        .order_by("id")
+    )
+    chosen = live if connections is None else [one for one in live if one.pk in {given.pk for given in connections}]
+    if not chosen or not changes:
+        return 0
+    names = list(dict.fromkeys(connector_of(one.destination).name for one in live))
+    with database.cursor() as cursor:
+        for connection in chosen:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, connection.pk])
+    emitted = 0
+    for start in range(0, len(changes), SLICE):
+        block = changes[start : start + SLICE]
+        identifiers = load_identifiers(space_id=space.pk, profile_ids=[change.profile_id for change in block])
+        for connection in chosen:
+            emitted += _emit_block(
+                space=space,
+                connection=connection,
+                names=names,
+                changes=block,
+                identifiers=identifiers,
+                now=now,
+                is_first_sync=is_first_sync,
+            )
+    _wake(chosen)
+    return emitted
+
+
+def _emit_block(
+    *,
+    space: Space,
+    connection: Connection,
+    names: list[str],
+    changes: Sequence[Change],
+    identifiers: dict[int, Identifiers],
+    now: datetime,
+    is_first_sync: bool,
+) -> int:
+    sent = load_sent(
+        space_id=space.pk, connection_id=connection.pk, profile_ids=[change.profile_id for change in changes]
+    )
+    types = allowed_types(connection)
+    calls: list[Call] = []
+    unknown: list[int] = []
+    for change in changes:
+        own = identifiers.get(change.profile_id, NOBODY)
+        before = sent.get(change.profile_id, {})
+        if change.value:
+            wanted = entering(identifiers=own, types=types, sent=before, is_first_sync=is_first_sync)
+            if not wanted and not has_any(identifiers=own, types=types):
+                unknown.append(change.profile_id)
+        else:
+            wanted = leaving(sent=before)
+        calls += [
+            Call(
+                profile_id=change.profile_id,
+                identifier=identifier,
+                identifiers=own,
+                value=change.value,
+                was_sent=identifier in before,
+            )
+            for identifier in wanted
+        ]
+    emitted = 0
+    if calls:
+        if connector_of(connection.destination).kind == "list":
+            emitted = emit_lists.queue(space=space, connection=connection, names=names, calls=calls, now=now)
+        else:
+            emitted = _queue(space=space, connection=connection, names=names, calls=calls, now=now)
+        _remember(space=space, connection=connection, calls=calls, now=now)
+    _count(space=space, connection=connection, emitted=emitted, unknown=unknown, now=now)
+    return emitted
+
+
+def _queue(*, space: Space, connection: Connection, names: list[str], calls: list[Call], now: datetime) -> int:
+    kinds = call_kinds(connection)
+    computation = computation_of(space, connection)
+    integrations = integrations_for(names)
+    ids = iter(message_ids(len(calls) * len(kinds)))
+    prefix = f"{space.pk}\t{connection.destination_id}\t{connection.pk}\t"
+    suffix = f"\t{now.isoformat()}\t{now.isoformat()}"
+    rows: list[str] = []
+    for call in calls:
+        identity = identity_of(call.identifier, call.identifiers)
+        event_name = connection.enter_event if call.value else connection.exit_event
+        for kind in kinds:
+            message_id = next(ids)
+            payload = as_json(
+                audience_call(
+                    kind=kind,
+                    computation=computation,
+                    value=call.value,
+                    identity=identity,
+                    event_name=event_name,
+                    integrations=integrations,
+                    message_id=message_id,
+                    now=now,
+                )
+            ).decode()
+            if "\\" in payload:
+                payload = payload.replace("\\", "\\\\")
+            rows.append(f"{prefix}{call.profile_id}\t{message_id}\t{kind}\t{payload}{suffix}")
+    copy_rows(
+        "delivery",
+        "space_id, destination_id, connection_id, profile_id, message_id, kind, payload, created_at, next_attempt_at",
+        rows,
+    )
+    return len(rows)
+
+
+def _remember(*, space: Space, connection: Connection, calls: list[Call], now: datetime) -> None:
+    """Write `sent_value`: new identifiers by COPY, known ones by one update."""
+    time = now.isoformat()
+    new = [
+        f"{space.pk}\t{connection.pk}\t{call.profile_id}\t{escape(call.identifier[0])}\t{escape(call.identifier[1])}"
+        f"\t{'true' if call.value else 'false'}\t{time}"
+        for call in calls
+        if not call.was_sent
+    ]
+    if new:
+        copy_rows("sent_value", "space_id, connection_id, profile_id, id_type, id_value, value, sent_at", new)
+    known = [call for call in calls if call.was_sent]
+    for value in (True, False):
+        changed = [call for call in known if call.value is value]
+        if changed:
+            with database.cursor() as cursor:
+                cursor.execute(
+                    """
+                    UPDATE sent_value s SET value = %s::jsonb, sent_at = %s
+                    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(profile_id, id_type, id_value)
+                    WHERE s.space_id = %s AND s.connection_id = %s AND s.profile_id = c.profile_id
+                    AND s.id_type = c.id_type AND s.id_value = c.id_value
+                    """,
+                    [
+                        "true" if value else "false",
+                        now,
+                        [call.profile_id for call in changed],
+                        [call.identifier[0] for call in changed],
+                        [call.identifier[1] for call in changed],
+                        space.pk,
+                        connection.pk,
+                    ],
+                )
+
+
+def _count(*, space: Space, connection: Connection, emitted: int, unknown: list[int], now: datetime) -> None:
+    """The books: what was queued, and whom nothing can be sent to (filtered, with a reason, in the log)."""
+    counts = [Count.of(connection, counters.EMITTED, calls=emitted + len(unknown))]
+    if unknown:
+        counts.append(Count.of(connection, Outcome.FILTERED, reason=NO_IDENTIFIER, calls=len(unknown)))
+        time = now.isoformat()
+        kind = "track" if connection.send_track else "identify"
+        with database.cursor() as cursor:
+            cursor.execute("SELECT nextval('delivery_id_seq') FROM generate_series(1, %s)", [len(unknown)])
+            ids = [row[0] for row in cursor.fetchall()]
+        rows = [
+            f"{space.pk}\t{row_id}\t{connection.destination_id}\t{connection.pk}\t{profile_id}\t{message_id}\t{kind}"
+            f"\t{{}}\t{time}\t{time}\t0\tfiltered\t{NO_IDENTIFIER}\t{NO_IDENTIFIER_DETAIL}"
+            for row_id, profile_id, message_id in zip(ids, unknown, message_ids(len(unknown)), strict=True)
+        ]
+        copy_rows(
+            "delivery_log",
+            "space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload, created_at, "
+            "finished_at, attempts, outcome, reason, detail",
+            rows,
+        )
+    counters.add(counts, now=now)
+
+
+def _wake(connections: Sequence[Connection]) -> None:
+    kinds = {connector_of(one.destination).kind for one in connections}
+    if "event" in kinds:
+        enqueue(deliver)
+    if "list" in kinds:
+        enqueue(sync_lists)

@@ -1,0 +1,127 @@
+"""Which identifiers of a profile a change is sent for (destinations-and-sync.md §5)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db import connection as database
+
+from delivery.models import Connection
+from delivery.services.copying import bigint_array
+from engine.payloads import Identity, email_anonymous_id
+
+USER_ID, EMAIL, ANONYMOUS_ID = "user_id", "email", "anonymous_id"
+MOBILE_TYPES = {"ios.idfa": "ios", "android.idfa": "android"}
+LOOKED_UP = [USER_ID, EMAIL, ANONYMOUS_ID, *MOBILE_TYPES]
+
+# One identifier: (type, value as the caller wrote it).
+Identifier = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Identifiers:
+    """The identifiers of one profile by type, oldest first."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def latest(self, id_type: str) -> str | None:
+        found = self.values.get(id_type)
+        return found[-1] if found else None
+
+    def add(self, id_type: str, value: str) -> None:
+        self.values.setdefault(id_type, []).append(value)
+
+
+NOBODY = Identifiers()
+
+
+def load_identifiers(*, space_id: int, profile_ids: Iterable[int]) -> dict[int, Identifiers]:
+    found: dict[int, Identifiers] = {}
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT profile_id, id_type, original FROM external_id WHERE space_id = %s "
+            "AND profile_id = ANY(%s::bigint[]) AND id_type = ANY(%s) ORDER BY profile_id, created_at, value",
+            [space_id, bigint_array(profile_ids), LOOKED_UP],
+        )
+        for profile_id, id_type, value in cursor.fetchall():
+            own = found.get(profile_id)
+            if own is None:
+                own = found[profile_id] = Identifiers()
+            own.add(id_type, value)
+    return found
+
+
+def load_sent(*, space_id: int, connection_id: int, profile_ids: Iterable[int]) -> dict[int, dict[Identifier, str]]:
+    """What was last emitted per profile and identifier, as JSON text ("true")."""
+    found: dict[int, dict[Identifier, str]] = defaultdict(dict)
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT profile_id, id_type, id_value, value::text FROM sent_value "
+            "WHERE space_id = %s AND connection_id = %s AND profile_id = ANY(%s::bigint[])",
+            [space_id, connection_id, bigint_array(profile_ids)],
+        )
+        for profile_id, id_type, id_value, value in cursor.fetchall():
+            found[profile_id][id_type, id_value] = value
+    return found
+
+
+def allowed_types(connection: Connection) -> list[str]:
+    types = [USER_ID, EMAIL]
+    if connection.include_anonymous:
+        types.append(ANONYMOUS_ID)
+    if connection.send_mobile_ids:
+        types += MOBILE_TYPES
+    return types
+
+
+def entering(
+    *, identifiers: Identifiers, types: list[str], sent: dict[Identifier, str], is_first_sync: bool
+) -> list[Identifier]:
+    """Identifiers that have not been sent as entered.
+
+    After the first sync the latest user id does not get a call of its own when e-mail calls carry it.
+    """
+    wanted = [
+        (id_type, value)
+        for id_type in types
+        for value in identifiers.values.get(id_type, ())
+        if sent.get((id_type, value)) != "true"
+    ]
+    if not is_first_sync and len(wanted) > 1 and any(id_type == EMAIL for id_type, _value in wanted):
+        carried = (USER_ID, identifiers.latest(USER_ID))
+        wanted = [identifier for identifier in wanted if identifier != carried]
+    return wanted
+
+
+def leaving(*, sent: dict[Identifier, str]) -> list[Identifier]:
+    """Every identifier that was sent as entered, whatever the settings say now."""
+    return [identifier for identifier, value in sent.items() if value == "true"]
+
+
+def has_any(*, identifiers: Identifiers, types: list[str]) -> bool:
+    return any(identifiers.values.get(id_type) for id_type in types)
+
+
+def identity_of(identifier: Identifier, identifiers: Identifiers) -> Identity:
+    """Where the identifier goes in the call, and who it says it is about."""
+    id_type, value = identifier
+    if id_type == USER_ID:
+        return Identity(user_id=value)
+    if id_type == EMAIL:
+        return Identity(email=value, user_id=identifiers.latest(USER_ID), id_type=EMAIL)
+    if id_type == ANONYMOUS_ID:
+        return Identity(anonymous_id=value, id_type=ANONYMOUS_ID)
+    user_id = identifiers.latest(USER_ID)
+    anonymous_id = None
+    if user_id is None:
+        email = identifiers.latest(EMAIL)
+        anonymous_id = identifiers.latest(ANONYMOUS_ID) or (email_anonymous_id(email) if email else value)
+    return Identity(
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        device_id=value,
+        device_type=MOBILE_TYPES.get(id_type),
+        id_type=id_type,
+    )

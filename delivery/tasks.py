@@ -1,0 +1,19 @@
+"""Background work: send what is due, sync lists. Each works off rows, so running twice or not at all is safe."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+
+@shared_task(name="delivery.deliver", queue="deliver")
+def deliver() -> None:
+    from delivery.services.worker import run_once
+
+    run_once()
+
+
+@shared_task(name="delivery.sync_lists", queue="lists")
+def sync_lists() -> None:
+    from delivery.services.lists import sync_due
+
+    sync_due()
