@@ -76,7 +76,7 @@ def _context() -> dict[str, Any]:
     ]
     return {
         "form": form,
-        "clean_form": GalleryForm(),
+        "clean_form": GalleryForm(prefix="sheet"),
         "rows": rows,
         "empty_list": [],
         "statuses": STATUSES,
@@ -102,10 +102,20 @@ def _context() -> dict[str, Any]:
         ],
         "stages": [
             {"title": "Destination filter", "state": "ok", "text": "No filter is set.", "note": "1 ms"},
-            {"title": "Trigger", "state": "ok", "text": "type = “track” and event = “Audience Entered”", "note": "1 ms"},
+            {
+                "title": "Trigger",
+                "state": "ok",
+                "text": "type = “track” and event = “Audience Entered”",
+                "note": "1 ms",
+            },
             {"title": "Enrichment", "state": "skipped", "text": "Nothing to enrich."},
             {"title": "Request", "state": "ok", "note": "POST, 412 bytes"},
-            {"title": "Response", "state": "failed", "text": "401 Unauthorized: the API key was refused.", "note": "184 ms"},
+            {
+                "title": "Response",
+                "state": "failed",
+                "text": "401 Unauthorized: the API key was refused.",
+                "note": "184 ms",
+            },
         ],
         "consequences": ["11,662 people leave 3 destinations.", "The key big_spenders can never be used again."],
         "trend": [12, 18, 9, 24, 31, 28, 40, 38, 52, 47, 60, 71],
