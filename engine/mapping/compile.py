@@ -291,8 +291,7 @@ def _flatten(writer: Writer, options: Any, at: str, body: Body, raw: bool) -> Wr
     inner = writer.expression(options.get("value", {}), pointer(at, "value"), body, raw=True)
     keep_lists = _is_truthy(options.get("omitArrays"))
     code = f"{writer.constant(directives.flatten)}({inner.code}, {separator!r}, keep_lists={keep_lists})"
-    # What is missing as a whole becomes a missing member.
-    return _finish(writer, code, raw=raw, is_clean=inner.is_clean and inner.is_sure, is_sure=True)
+    return _finish(writer, code, raw=raw, is_clean=inner.is_clean, is_sure=True)
 
 
 def _merge(writer: Writer, options: Any, at: str, body: Body, raw: bool) -> Written:

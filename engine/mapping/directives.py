@@ -162,6 +162,8 @@ def _whole_number(digits: str) -> float:
 
 def flatten(value: Any, separator: str, *, keep_lists: bool) -> dict[str, Any]:
     """`@flatten`: nested members out into one level; a scalar gives `{"": value}`. Missing leaves are kept."""
+    if value is UNDEFINED:
+        return {}
     flat: dict[str, Any] = {}
     _flatten_into(flat, value, "", separator, keep_lists)
     return flat
