@@ -132,7 +132,7 @@ class ChangedProfiles(models.Model):
 
 
 class ComputeRun(models.Model):
-    """A full evaluation (first, or after an edit) in slices of profiles; goes on from `next_profile_id` after a kill."""
+    """A full evaluation (first, or after an edit) in slices of profiles; resumes from `next_profile_id` when killed."""
 
     class State(models.TextChoices):
         WAITING = "waiting"

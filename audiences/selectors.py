@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from audiences.compiler import preview_query
 from audiences.models import Audience, ComputeRun, Membership, MembershipCount
-from audiences.services.definitions import checked
+from audiences.services.definitions import audience_references, checked
 from common.errors import ProductError
+from engine.conditions import Options
 from profiles.models import COLLECTION_NAMES, ExternalId, Profile
 from spaces.models import Space
 
@@ -62,7 +63,11 @@ def preview(*, space: Space, definition: Any, include_anonymous: bool) -> Previe
     """
     condition = checked(space=space, definition=definition)
     query = preview_query(
-        space_id=space.pk, condition=condition, include_anonymous=include_anonymous, now=timezone.now()
+        space.pk,
+        condition,
+        timezone.now(),
+        options=Options(include_anonymous=include_anonymous),
+        references=audience_references(space),
     )
     try:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from audiences.compiler import ProfileRange
+from audiences.compiler import IdRange
 from audiences.models import Audience, ComputeRun, ComputeStatus
 from audiences.services.compute import evaluate, evaluated_audiences
 from audiences.services.definitions import compiled
@@ -84,7 +84,7 @@ def _slice(run: ComputeRun, slice_profiles: int) -> bool:
         now = timezone.now()
         if count:
             own = compiled([audience])
-            scope = ProfileRange(after=run.next_profile_id, upto=upper)
+            scope = IdRange(first=run.next_profile_id + 1, last=upper)
             evaluate(space=audience.space, audiences=own, scope=scope, now=now)
             _dependents(audience, scope, now)
         run.next_profile_id = upper
@@ -103,7 +103,7 @@ def _slice(run: ComputeRun, slice_profiles: int) -> bool:
         return not is_last
 
 
-def _dependents(audience: Audience, scope: ProfileRange, now: datetime) -> None:
+def _dependents(audience: Audience, scope: IdRange, now: datetime) -> None:
     """Audiences that reference this one see its new members in the same transaction."""
     names = {audience.key, audience.public_id}
     others = [item for item in evaluated_audiences(audience.space) if item.mentions.audiences & names]

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from delivery.services.emit import Change, emit_changes
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audiences.compiler import AllProfiles, CompiledInput, ProfileIds, ProfileRange, compile_audiences
+from audiences.compiler import CompiledInput, Scope, TheseProfiles, compile_audiences
 from audiences.models import Audience, ChangedProfiles
-from audiences.services.definitions import Compiled, compiled
+from audiences.services.definitions import Compiled, audience_references, compiled
 from audiences.services.locks import try_lock_space
-from profiles.models import COLLECTION_NAMES
+from delivery.services.emit import Change, emit_changes
 from spaces.models import Space
 
 logger = logging.getLogger(__name__)
-
-Scope = ProfileIds | ProfileRange | AllProfiles
 
 # One block of real-time work: what is waiting, up to about this many distinct profiles.
 BLOCK_PROFILES = 2_000
@@ -49,6 +46,7 @@ def evaluate(
     With `touched`, only audiences are evaluated that mention what was touched, or that reference an audience whose
     membership just changed; references are followed level by level.
     """
+    references = audience_references(space)
     all_changes: list[Entered] = []
     changed_names: set[str] = set()
     for level in _levels(audiences):
@@ -59,7 +57,7 @@ def evaluate(
         ]
         for collection in {item.audience.collection for item in wanted}:
             block = [item for item in wanted if item.audience.collection == collection]
-            changes = _apply(space=space, audiences=block, collection=collection, scope=scope, now=now)
+            changes = _apply(space=space, audiences=block, references=references, scope=scope, now=now)
             by_id = {item.audience.pk: item.audience for item in block}
             for change in changes:
                 audience = by_id[change.audience_id]
@@ -106,7 +104,7 @@ def _levels(audiences: Sequence[Compiled]) -> list[list[Compiled]]:
 
 
 def _apply(
-    *, space: Space, audiences: Sequence[Compiled], collection: int, scope: Scope, now: datetime
+    *, space: Space, audiences: Sequence[Compiled], references: Mapping[str, int], scope: Scope, now: datetime
 ) -> list[Entered]:
     inputs = [
         CompiledInput(
@@ -117,29 +115,22 @@ def _apply(
         )
         for item in audiences
     ]
-    query = compile_audiences(
-        space_id=space.pk,
-        collection=COLLECTION_NAMES[collection],
-        inputs=inputs,
-        scope=scope,
-        now=now,
-        changed_only=True,
-    )
+    query = compile_audiences(space.pk, inputs, scope, now, references=references, changed_only=True)
     statement = f"""
         WITH verdict AS MATERIALIZED ({query.sql}),
         stored AS (
             INSERT INTO membership AS m (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
-            SELECT %s, audience_id, profile_id, is_member, %s, recheck_at FROM verdict
+            SELECT %(space)s, audience_id, profile_id, is_member, %(now)s, recheck_at FROM verdict
             ORDER BY audience_id, profile_id
             ON CONFLICT (space_id, audience_id, profile_id) DO UPDATE
             SET is_member = excluded.is_member, recheck_at = excluded.recheck_at,
                 changed_at = CASE WHEN m.is_member = excluded.is_member THEN m.changed_at ELSE excluded.changed_at END
         )
         SELECT audience_id, profile_id, is_member FROM verdict
-        WHERE is_member IS DISTINCT FROM coalesce(was_member, false)
+        WHERE is_member IS DISTINCT FROM was_member
     """  # noqa: S608 - the compiler parametrizes every value
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*query.params, space.pk, now])
+        cursor.execute(statement, {**query.params, "space": space.pk, "now": now})
         changes = [Entered(audience_id=a, profile_id=p, is_member=m) for a, p, m in cursor.fetchall()]
     _count_and_emit(space=space, audiences=audiences, changes=changes, now=now)
     return changes
@@ -217,8 +208,8 @@ def compute_block(*, space: Space) -> int:
 QueueRow = tuple[list[int], list[str] | None, list[str] | None]
 
 
-def _scope(rows: Sequence[QueueRow]) -> ProfileIds:
-    return ProfileIds(ids=sorted({profile_id for row in rows for profile_id in row[0]}))
+def _scope(rows: Sequence[QueueRow]) -> TheseProfiles:
+    return TheseProfiles(ids=sorted({profile_id for row in rows for profile_id in row[0]}))
 
 
 def _claim(space_id: int) -> list[QueueRow]:
@@ -270,7 +261,7 @@ def recheck_block(*, space: Space, limit: int = BLOCK_PROFILES) -> int:
         changes = evaluate(
             space=space,
             audiences=wanted,
-            scope=ProfileIds(ids=sorted({profile_id for _, profile_id in due})),
+            scope=TheseProfiles(ids=sorted({profile_id for _, profile_id in due})),
             now=now,
         )
         _follow(space=space, everyone=everyone, done=wanted, changes=changes, now=now)
@@ -302,7 +293,7 @@ def _follow(
         evaluate(
             space=space,
             audiences=_closure(dependents, everyone),
-            scope=ProfileIds(ids=sorted({change.profile_id for change in changes})),
+            scope=TheseProfiles(ids=sorted({change.profile_id for change in changes})),
             now=now,
         )
 

@@ -105,6 +105,12 @@ def _depends_on(start: Compiled, target: Audience, by_name: dict[str, Compiled])
     return False
 
 
+def audience_references(space: Space) -> dict[str, int]:
+    """Row ids of the space's audiences by key and by id, as the compiler wants them."""
+    rows = Audience.objects.in_space(space).live().values_list("pk", "key", "public_id")
+    return {name: pk for pk, key, public_id in rows for name in (key, public_id)}
+
+
 def consumers(*, space: Space, audience: Audience) -> list[Audience]:
     """Audiences that reference this one."""
     names = {audience.key, audience.public_id}
