@@ -13,7 +13,7 @@ MAX_ID = 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class KeysetPage(Generic[M]):
-    """`after` and `before` are the cursors of the next and previous page for `{% pager %}`; None where there is none."""
+    """`after` and `before` are the cursors of the next and previous page for `{% pager %}`, None at either end."""
 
     rows: list[M]
     after: str | None

@@ -21,8 +21,8 @@ class SpaceAPIView(GenericAPIView):  # type: ignore[type-arg]
     """For everything under `/api/v1/spaces/<slug:space>/`.
 
     Sets `self.space`, `self.member` and `self.actor` before the handler runs. Outsiders, and tokens of another space,
-    get 404; a role below `read_role` (safe methods) or `write_role` gets 403. Lists are keyset pages: `self.paginated(rows, Serializer)`.
-    The handler still receives the `space` URL parameter, hence `def get(self, request, **kwargs)`.
+    get 404; a role below `read_role` (safe methods) or `write_role` gets 403. Lists are keyset pages:
+    `self.paginated(rows, Serializer)`. The handler still receives the `space` URL parameter, hence `def get(self, request, **kwargs)`.
     """
 
     read_role: ClassVar[Role] = Role.READ_ONLY

@@ -25,7 +25,7 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Send the header as `Authorization: Token <your token>`, without blanks in it.")
         token = find_token(words[1].decode("latin-1"))
         if token is None:
-            raise AuthenticationFailed("This token is unknown or was revoked. Create one in Settings › API tokens.")
+            raise AuthenticationFailed("This token is unknown or was revoked. Create one in Settings, API tokens.")
         note_use(token, now=timezone.now())
         return token.member.user, token
 
@@ -44,5 +44,5 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "`Token <your token>`, made in Settings › API tokens.",
+            "description": "`Token <your token>`, made in Settings, API tokens.",
         }

@@ -1,4 +1,4 @@
-"""Settings › Audit trail."""
+"""Settings: Audit trail."""
 
 from __future__ import annotations
 

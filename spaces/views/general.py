@@ -1,4 +1,4 @@
-"""Settings › General: the name and kind of a space."""
+"""Settings: General: the name and kind of a space."""
 
 from __future__ import annotations
 

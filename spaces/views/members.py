@@ -1,4 +1,4 @@
-"""Settings › Members of the workspace."""
+"""Settings: Members of the workspace."""
 
 from __future__ import annotations
 

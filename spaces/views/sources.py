@@ -1,4 +1,4 @@
-"""Settings › Sources: where events come from, their write keys, and how to send the first event."""
+"""Settings: Sources: where events come from, their write keys, and how to send the first event."""
 
 from __future__ import annotations
 

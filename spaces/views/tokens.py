@@ -1,4 +1,4 @@
-"""Settings › API tokens."""
+"""Settings, API tokens."""
 
 from __future__ import annotations
 

@@ -1,0 +1,37 @@
+"""`{% settings_tabs "sources" as tabs %}`: the pages of the settings area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from spaces.context import route_url
+from spaces.models import Space
+
+register = template.Library()
+
+PAGES = (
+    ("general", "General", "spaces:settings"),
+    ("sources", "Sources", "spaces:sources"),
+    ("members", "Members", "spaces:members"),
+    ("tokens", "API tokens", "spaces:tokens"),
+    ("identity", "Identity resolution", "profiles:identity_rules"),
+    ("audit", "Audit trail", "spaces:audit"),
+)
+
+
+@register.simple_tag(takes_context=True)
+def settings_tabs(context: template.Context, current: str) -> list[dict[str, Any]]:
+    space: Space = context["space"]
+    return [
+        {"label": label, "url": url, "active": slug == current}
+        for slug, label, route in PAGES
+        if (url := route_url(route, space))
+    ]
+
+
+@register.filter
+def dialog_id(key: object, prefix: str) -> str:
+    """An id for the dialog of one row."""
+    return f"{prefix}-{key}"
