@@ -1,0 +1,256 @@
+"""The event tester: one real call, made exactly as a worker makes it, with everything that was said on the way.
+
+It changes no profile, audience or metric (F021). The last 20 tests of a destination are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.db import transaction
+
+from common.errors import ConflictError, InvalidError
+from common.http import TransportError, send
+from common.ids import BASE36, random_text
+from destinations.config import DestinationConfig, load_config
+from destinations.kit.conversation import converse
+from destinations.kit.errors import DeliveryError
+from destinations.kit.http import Request
+from destinations.kit.redaction import redact, shown_request, shown_response
+from destinations.kit.verdicts import Verdict, judge_transport
+from destinations.models import Destination, EventTest
+from destinations.pipeline import Call, Failed, Filtered, Plan, event_context, plan
+from spaces.models import User
+
+KEPT = 20
+EVENT_LIMIT = 500_000
+RESPONSE_LIMIT = 200_000
+_NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+NO_TESTER_FOR_LISTS = (
+    "List destinations receive batches of people at a cadence, not single calls, so there is no event tester for them."
+)
+
+
+def new_test_user_id() -> str:
+    """`test-user-` and six characters (F016)."""
+    return "test-user-" + random_text(BASE36, 6)
+
+
+def new_test_message_id() -> str:
+    return "segment-test-message-" + random_text(BASE36, 6)
+
+
+def read_event(text: str) -> dict[str, Any]:
+    """The JSON of the editor as an event; InvalidError at /event says where it breaks."""
+    if len(text) > EVENT_LIMIT:
+        raise InvalidError.at("/event", f"The event is longer than {EVENT_LIMIT:,} characters.", "too_long")
+    try:
+        event = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        detail = f"This is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
+        raise InvalidError.at("/event", detail, "invalid_json") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidError.at("/event", f"This is not valid JSON: {error}.", "invalid_json") from None
+    return checked_event(event)
+
+
+def checked_event(event: Any) -> dict[str, Any]:
+    """An object with a `type`, fit to be stored."""
+    if not isinstance(event, dict):
+        raise InvalidError.at("/event", "The event has to be a JSON object.", "not_an_object")
+    if not isinstance(event.get("type"), str):
+        detail = 'The event needs a "type": identify, track, page, screen, group or alias.'
+        raise InvalidError.at("/event", detail, "type_required")
+    try:
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        detail = "The event is nested too deeply or holds a number that JSON does not know."
+        raise InvalidError.at("/event", detail, "invalid_json") from None
+    if _NOT_STORABLE.search(text) or "\\u0000" in text:
+        raise InvalidError.at("/event", "The event holds a character that cannot be stored.", "invalid_character")
+    return event
+
+
+def send_test_event(
+    *,
+    destination: Destination,
+    sent_by: User | None,
+    event: Mapping[str, Any],
+    only_mapping: str | None = None,
+) -> EventTest:
+    """Make the calls that `event` makes at the destination, wait for the answers, and keep the record.
+
+    A disabled destination is tested all the same; `only_mapping` tests one mapping, enabled or not. Whatever goes
+    wrong on the way is in the result, not raised. `result` is
+    `{"outcome": "delivered"|"filtered"|"failed", "code", "detail", "status_line", "stages": [{"name", "ok", "detail"}],
+    "matched", "mappings", "calls": [{"mapping", "name", "outcome", "code", "detail", "status_line",
+    "exchanges": [{"request", "response", "error"}]}]}`.
+    """
+    config = _testable(destination)
+    checked = checked_event(dict(event))
+    checked.setdefault("messageId", new_test_message_id())
+    planned = plan(config, checked, is_test=True, only_mapping=only_mapping)
+    result = _storable(_run(config, planned))
+    test = EventTest.objects.create(destination=destination, sent_by=sent_by, event=checked, result=result)
+    with transaction.atomic():
+        kept = EventTest.objects.filter(destination=destination).order_by("-pk").values_list("pk", flat=True)[:KEPT]
+        EventTest.objects.filter(destination=destination).exclude(pk__in=list(kept)).delete()
+    return test
+
+
+def build_only(
+    *, destination: Destination, event: Mapping[str, Any], only_mapping: str | None = None
+) -> dict[str, Any]:
+    """The same result, with the first request of each call built and nothing sent or kept."""
+    config = _testable(destination)
+    checked = checked_event(dict(event))
+    planned = plan(config, checked, is_test=True, only_mapping=only_mapping)
+    calls = []
+    for call in planned.calls:
+        conversation = call.run()
+        try:
+            request = next(conversation)
+            shown = [{"request": shown_request(request, config.secret_values), "response": None, "error": None}]
+            calls.append(_shown_call(call, None, shown, config.secret_values))
+        except StopIteration as stop:
+            calls.append(_shown_call(call, stop.value, [], config.secret_values))
+        finally:
+            conversation.close()
+    return _storable(_result(config, planned, calls, is_sent=False))
+
+
+def check_connection(destination: Destination) -> Verdict | None:
+    """Whether the destination takes the settings; None when its connector has no harmless request to ask with."""
+    config = load_config(destination.pk)
+    if config is None or config.definition is None or config.definition.test_connection is None:
+        return None
+    test = config.definition.test_connection
+    context = event_context(config.settings, {})
+    verdict, _exchanges = _converse(converse(lambda: test(context)), config.secret_values)
+    return verdict
+
+
+def _testable(destination: Destination) -> DestinationConfig:
+    config = load_config(destination.pk)
+    if config is None:
+        raise ConflictError("This destination was deleted meanwhile.")
+    if config.definition is not None and config.definition.kind == "list":
+        raise ConflictError(NO_TESTER_FOR_LISTS)
+    return config
+
+
+def _run(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
+    calls = []
+    for call in planned.calls:
+        verdict, exchanges = _talk(call, config.secret_values)
+        calls.append(_shown_call(call, verdict, exchanges, config.secret_values))
+    return _result(config, planned, calls, is_sent=True)
+
+
+def _talk(call: Call, secrets: Collection[str]) -> tuple[Verdict, list[dict[str, Any]]]:
+    def verdict_and_none() -> Any:
+        return (yield from call.run()), None
+
+    return _converse(verdict_and_none(), secrets)
+
+
+def _converse(conversation: Any, secrets: Collection[str]) -> tuple[Verdict, list[dict[str, Any]]]:
+    exchanges: list[dict[str, Any]] = []
+    try:
+        request: Request = next(conversation)
+        while True:
+            exchange: dict[str, Any] = {"request": shown_request(request, secrets), "response": None, "error": None}
+            exchanges.append(exchange)
+            try:
+                response = send(request)
+            except TransportError as error:
+                exchange["error"] = {"code": error.code, "detail": redact(error.detail, secrets)}
+                return judge_transport(error.code, error.detail, is_retryable=error.is_retryable), exchanges
+            exchange["response"] = shown_response(response, secrets, limit=RESPONSE_LIMIT)
+            request = conversation.send(response)
+    except StopIteration as stop:
+        verdict: Verdict = stop.value[0]
+        return verdict, exchanges
+    except DeliveryError as error:
+        return Verdict(outcome="failed", code=error.code, detail=error.message, status=error.status), exchanges
+    finally:
+        conversation.close()
+
+
+def _shown_call(
+    call: Call, verdict: Verdict | None, exchanges: list[dict[str, Any]], secrets: Collection[str]
+) -> dict[str, Any]:
+    last = next((item["response"] for item in reversed(exchanges) if item["response"]), None)
+    status_line = f"{last['status']} {last['reason']}".strip() if last else (verdict.code if verdict else "")
+    return {
+        "mapping": call.mapping_id,
+        "name": call.name,
+        "outcome": "built" if verdict is None else "delivered" if verdict.outcome == "delivered" else "failed",
+        "is_retried": verdict is not None and verdict.outcome == "retry",
+        "code": verdict.code if verdict else "",
+        "detail": redact(verdict.detail, secrets) if verdict else "",
+        "status_line": status_line,
+        "exchanges": exchanges,
+    }
+
+
+def _result(config: DestinationConfig, planned: Plan, calls: list[dict[str, Any]], *, is_sent: bool) -> dict[str, Any]:
+    stages = [
+        {"name": stage.name, "ok": stage.ok, "detail": redact(stage.detail, config.secret_values)}
+        for stage in planned.stages
+    ]
+    for call in calls:
+        stages.extend(_exchange_stages(call))
+    failed = next((call for call in calls if call["outcome"] == "failed"), None)
+    if isinstance(planned.outcome, Filtered):
+        outcome, code, detail = "filtered", planned.outcome.code, planned.outcome.sentence
+    elif isinstance(planned.outcome, Failed):
+        outcome, code, detail = "failed", planned.outcome.code, planned.outcome.sentence
+    elif failed is not None:
+        outcome, code, detail = "failed", failed["code"], failed["detail"]
+    else:
+        outcome, code, detail = ("delivered" if is_sent else "built"), "", ""
+    shown = failed or (calls[0] if calls else None)
+    return {
+        "outcome": outcome,
+        "code": code,
+        "detail": redact(detail, config.secret_values),
+        "status_line": shown["status_line"] if shown else code,
+        "stages": stages,
+        "matched": sum(1 for call in calls if call["mapping"]),
+        "mappings": len(config.mappings),
+        "calls": calls,
+    }
+
+
+def _exchange_stages(call: dict[str, Any]) -> list[dict[str, Any]]:
+    stages = []
+    for exchange in call["exchanges"]:
+        request, response, error = exchange["request"], exchange["response"], exchange["error"]
+        stages.append({"name": "request", "ok": True, "detail": f"{request['method']} {request['url']}"})
+        if response is not None:
+            said = f"{response['status']} {response['reason']}".strip()
+            is_fine = 200 <= response["status"] < 300
+            stages.append({"name": "response", "ok": is_fine, "detail": f"{said} in {response['duration_ms']} ms"})
+        elif error is not None:
+            stages.append({"name": "response", "ok": False, "detail": f"{error['code']}: {error['detail']}"})
+    return stages
+
+
+def _storable(value: Any) -> Any:
+    """What a destination answered may hold characters that PostgreSQL cannot keep in JSON."""
+    if isinstance(value, str):
+        return _NOT_STORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
