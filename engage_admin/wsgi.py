@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage_admin.settings")
 
 from django.core.wsgi import get_wsgi_application
 
-application = get_wsgi_application()
+pages = get_wsgi_application()
+
+from ingest.tracking import Environ, StartResponse, call_of, handle  # noqa: E402 - the apps have to be loaded first
+
+
+def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    path = environ["PATH_INFO"]
+    if path.startswith("/v1/"):
+        call = call_of(path)
+        if call is not None:
+            return handle(call, environ, start_response)
+    return pages(environ, start_response)

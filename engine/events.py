@@ -104,7 +104,15 @@ def read_call(
             "bad_request", f"messageId must be a text of at most {LONGEST_MESSAGE_ID} characters.", text
         )
     try:
-        return _checked(wire, message_id or None, call, received_at, sent_at, context, integrations)
+        return _checked(
+            wire,
+            message_id or None,
+            kind=wire.type if call == "batch" else call,
+            received_at=received_at,
+            sent_at=sent_at,
+            outer_context=context,
+            outer_integrations=integrations,
+        )
     except RejectedMessageError as error:
         error.message_id = message_id
         raise
@@ -113,13 +121,13 @@ def read_call(
 def _checked(
     wire: _Wire,
     message_id: str | None,
-    call: str,
+    *,
+    kind: Any,
     received_at: datetime,
     sent_at: Any,
     outer_context: Mapping[str, Any] | None,
     outer_integrations: Mapping[str, Any] | None,
 ) -> Call:
-    kind = wire.type if call == "batch" else call
     if kind not in CALL_TYPES:
         raise RejectedMessageError("bad_request", f"type must be one of {', '.join(CALL_TYPES)}.")
     user_id = _identifier("userId", wire.user_id)

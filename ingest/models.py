@@ -22,6 +22,8 @@ class InboundBatch(models.Model):
     encoding = models.SmallIntegerField(choices=Encoding.choices)
     body = models.BinaryField()
     ip = models.TextField(null=True)
+    # A reason code when the request was refused on arrival ("source_disabled"), else "".
+    refused = models.CharField(max_length=20, default="")
 
     class Meta:
         db_table = "inbound_batch"

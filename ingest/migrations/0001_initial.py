@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('encoding', models.SmallIntegerField(choices=[(0, 'plain'), (1, 'gzip'), (2, 'zstd')])),
                 ('body', models.BinaryField()),
                 ('ip', models.TextField(null=True)),
+                ('refused', models.CharField(default='', max_length=20)),
             ],
             options={
                 'db_table': 'inbound_batch',

@@ -1,0 +1,123 @@
+"""From the inbound log to stored events and profiles: read this first.
+
+`process_next` takes the oldest waiting requests, about MICRO_BATCH messages, and does in ONE transaction: split and
+check them (inbound.py), drop duplicates, resolve identities (resolving.py), merge profiles and traits, COPY the
+events, tell the audiences whom to evaluate, count, and delete the requests. A kill at any point loses nothing and
+repeats nothing. For every source and hour received = stored + duplicate + rejected.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.utils import timezone
+from psycopg import errors
+
+from audiences.services.locks import lock_space
+from common.tasks import enqueue
+from ingest.inbound import Message, claim, forget
+from ingest.resolving import IdentityConflictError
+from ingest.storing import MergeNeededError, Tally, store
+from ingest.writing import write_tally
+from profiles.services.locks import own_profiles, share_profiles
+
+logger = logging.getLogger(__name__)
+
+MICRO_BATCH = 3_000
+TRIES = 8
+# After a merge the next batches of the space start alone, which saves doing their look-up twice.
+ALONE_SECONDS = 1.0
+
+_alone_until: dict[int, float] = {}
+
+
+def process_next(limit: int = MICRO_BATCH) -> int:
+    """Process the oldest waiting requests, about `limit` messages; how many it took, 0 when nothing waits.
+
+    Lost races with another worker (a deadlock, the same new identifier) are tried again whole.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            return _process(limit)
+        except (OperationalError, IntegrityError, IdentityConflictError) as error:
+            if attempt == TRIES or not _is_lost_race(error):
+                raise
+            logger.info("micro-batch is tried again after %s", type(error).__name__)
+            time.sleep(0.02 * attempt)
+    raise AssertionError("unreachable")
+
+
+def _is_lost_race(error: Exception) -> bool:
+    return isinstance(error, IdentityConflictError) or isinstance(
+        error.__cause__, errors.DeadlockDetected | errors.UniqueViolation | errors.SerializationFailure
+    )
+
+
+def _is_too_large(error: OperationalError) -> bool:
+    return isinstance(error.__cause__, errors.ProgramLimitExceeded | errors.StatementTooComplex)
+
+
+@transaction.atomic
+def _process(limit: int) -> int:
+    row_ids, by_space = claim(limit)
+    if not row_ids:
+        return 0
+    total = Tally()
+    for space_id, messages in sorted(by_space.items()):
+        total.add(_store_bisecting(space_id, messages))
+    forget(row_ids)
+    write_tally(total)
+    if total.has_changes:
+        from audiences.tasks import compute  # noqa: PLC0415 - a task imports its service
+
+        enqueue(compute)
+    return sum(map(len, by_space.values()))
+
+
+def _store_bisecting(space_id: int, messages: Sequence[Message]) -> Tally:
+    """Store the messages; when PostgreSQL refuses a value, find its message by halving and reject that one alone."""
+    try:
+        return _store(space_id, messages)
+    except (DataError, OperationalError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        if isinstance(error, OperationalError) and not _is_too_large(error):
+            raise
+        logger.warning("space %s: a value was refused among %s messages: %s", space_id, len(messages), type(error))
+        if len(messages) == 1:
+            refusal = str(error).partition("\n")[0]
+            messages[0].reject("bad_request", f"The message has a value that cannot be stored: {refusal}.")
+            return _store(space_id, messages)
+    middle = len(messages) // 2
+    tally = _store_bisecting(space_id, messages[:middle])
+    tally.add(_store_bisecting(space_id, messages[middle:]))
+    return tally
+
+
+def _store(space_id: int, messages: Sequence[Message]) -> Tally:
+    now = timezone.now()
+    is_alone = _alone_until.get(space_id, 0.0) > time.monotonic()
+    for _ in range(TRIES):
+        try:
+            # Rolling back to the savepoint gives its locks back, so a shared one can become the only one.
+            with transaction.atomic():
+                if is_alone:
+                    own_profiles(space_id)
+                    lock_space(space_id)
+                else:
+                    share_profiles(space_id)
+                return store(space_id, messages, is_alone=is_alone, now=now)
+        except MergeNeededError:
+            is_alone = True
+            _alone_until[space_id] = time.monotonic() + ALONE_SECONDS
+        except IdentityConflictError:
+            continue
+    raise IdentityConflictError
+
+
+def waiting() -> int:
+    """How many requests wait in the inbound log."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM inbound_batch")
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,318 @@
+"""Storing the messages of one space: everything that `pipeline.py` does between the claim and the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from engine.events import Call, epoch_ms
+from engine.identity import NO_IDENTIFIERS, Issue
+from ingest.inbound import Message
+from ingest.merging import merge_profiles
+from ingest.resolving import Resolved, bind, extract_all, new_ids, new_segment_id, resolve
+from profiles.models import EventType
+from profiles.services.traits import TraitState, TraitWrite, lock_traits, store_traits
+
+_encode = msgspec.json.encode
+EVENT_TYPES = {"track": EventType.TRACK.value, "page": EventType.PAGE.value, "screen": EventType.SCREEN.value}
+
+
+class MergeNeededError(Exception):
+    """Profiles have to be merged, which needs the space alone."""
+
+
+@dataclass(kw_only=True)
+class Rejection:
+    """A row of `rejected_message`."""
+
+    space_id: int
+    message: Message
+    code: str
+    detail: str
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What a micro-batch counts and reports, written last because these rows are shared by all workers.
+
+    `counts`: (space, source, hour) -> [received, stored, duplicate, rejected].
+    """
+
+    counts: dict[tuple[int, int, datetime], list[int]] = field(default_factory=dict)
+    rejections: list[Rejection] = field(default_factory=list)
+    issues: list[tuple[int, datetime, Issue, str | None]] = field(default_factory=list)
+    calls: list[tuple[int, Call]] = field(default_factory=list)
+    has_changes: bool = False
+
+    def count(self, space_id: int, message: Message, place: int) -> None:
+        hour = message.received_at.replace(minute=0, second=0, microsecond=0)
+        row = self.counts.setdefault((space_id, message.source_id, hour), [0, 0, 0, 0])
+        row[0] += 1
+        row[place] += 1
+
+    def reject(self, space_id: int, message: Message, code: str, detail: str) -> None:
+        self.count(space_id, message, 3)
+        self.rejections.append(Rejection(space_id=space_id, message=message, code=code, detail=detail))
+
+    def add(self, other: Tally) -> None:
+        for key, row in other.counts.items():
+            mine = self.counts.setdefault(key, [0, 0, 0, 0])
+            for place, count in enumerate(row):
+                mine[place] += count
+        self.rejections += other.rejections
+        self.issues += other.issues
+        self.calls += other.calls
+        self.has_changes = self.has_changes or other.has_changes
+
+
+def store(space_id: int, messages: Sequence[Message], *, is_alone: bool, now: datetime) -> Tally:
+    """Store one space's messages in the caller's transaction. `is_alone`: it holds the lock that merging needs."""
+    tally = Tally()
+    accepted: list[Message] = []
+    for message in messages:
+        if message.call is None:
+            tally.reject(space_id, message, message.code, message.detail)
+        else:
+            accepted.append(message)
+    fresh: list[Message] = []
+    for message, is_new in zip(accepted, _claim_keys(space_id, accepted, now), strict=True):
+        tally.count(space_id, message, 1 if is_new else 2)
+        if is_new and message.call is not None and not message.call.is_kept_out and message.call.type != "alias":
+            fresh.append(message)
+    if fresh:
+        _store_fresh(space_id, fresh, tally, is_alone=is_alone, now=now)
+    return tally
+
+
+def _claim_keys(space_id: int, messages: Sequence[Message], now: datetime) -> list[bool]:
+    """Whether each message is the first with its messageId. Keys go in sorted, so that workers cannot deadlock."""
+    keys = [
+        sha256(message.message_id.encode()).hexdigest()[:32] if message.is_named and message.message_id else ""
+        for message in messages
+    ]
+    named = {key for key in keys if key}
+    if not named:
+        return [True] * len(keys)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH given AS MATERIALIZED (SELECT key FROM unnest(%s::uuid[]) AS given(key) ORDER BY key), "
+            "taken AS (INSERT INTO message_key (space_id, key, received_at) SELECT %s, key, %s FROM given "
+            "ON CONFLICT DO NOTHING RETURNING key) "
+            "SELECT replace(key::text, '-', '') FROM given WHERE key NOT IN (SELECT key FROM taken)",
+            ["{" + ",".join(sorted(named)) + "}", space_id, now],
+        )
+        seen = {row[0] for row in cursor.fetchall()}
+    verdicts: list[bool] = []
+    for key in keys:
+        verdicts.append(not key or key not in seen)
+        if key:
+            seen.add(key)
+    return verdicts
+
+
+def _store_fresh(space_id: int, fresh: list[Message], tally: Tally, *, is_alone: bool, now: datetime) -> None:
+    rules, found = extract_all(space_id, fresh)
+    resolved = resolve(space_id, rules, found, [message.received_at for message in fresh])
+    resolver = resolved.resolver
+    stored_merges = {merge.loser: resolver.current(merge.loser) for merge in resolver.merges if merge.loser > 0}
+    if stored_merges and not is_alone:
+        raise MergeNeededError
+    for message, item in zip(fresh, found, strict=True):
+        tally.issues += [(space_id, message.received_at, issue, message.message_id) for issue in item.issues]
+    tally.issues += [
+        (space_id, fresh[number].received_at, issue, fresh[number].message_id) for number, issue in resolver.issues
+    ]
+    created = [profile_id for profile_id in resolver.created if resolver.current(profile_id) == profile_id]
+    numbers = dict(zip(created, new_ids(len(created)), strict=True)) if created else {}
+    bind(space_id, resolved, numbers, fresh)
+
+    batch = _Batch(space_id=space_id, now=now)
+    links: set[tuple[int, int]] = set()
+    for position, message in enumerate(fresh):
+        profile_id = resolved.users[position]
+        account_id = resolved.accounts[position]
+        if profile_id is None:
+            _unresolve(space_id, tally, message)
+            continue
+        profile_id = numbers.get(profile_id, profile_id)
+        batch.touch(profile_id, message, epoch_ms(_trait_time(message)))
+        if account_id is not None:
+            account_id = numbers.get(account_id, account_id)
+            links.add((account_id, profile_id))
+            batch.touch(account_id, message, epoch_ms(_trait_time(message)), is_account=True)
+        if message.call is not None:
+            tally.calls.append((space_id, message.call))
+    by_number = {number: resolver.profiles[temporary].collection for temporary, number in numbers.items()}
+    touched_traits = batch.write_profiles(by_number, stored_merges)
+    merge_profiles(space_id=space_id, survivors=stored_merges, now=now)
+    _link(space_id, links, now)
+    batch.copy_events()
+    batch.tell_audiences(touched_traits, set(stored_merges.values()), links, resolved, numbers)
+    tally.has_changes = True
+
+
+def _unresolve(space_id: int, tally: Tally, message: Message) -> None:
+    """A message without a usable identifier: it was counted as stored, and is rejected after all."""
+    hour = message.received_at.replace(minute=0, second=0, microsecond=0)
+    row = tally.counts[space_id, message.source_id, hour]
+    row[0] -= 1
+    row[1] -= 1
+    tally.reject(space_id, message, "no_user_anon_id", f"{NO_IDENTIFIERS}: every identifier is blocked or has no rule.")
+    tally.issues.append((space_id, message.received_at, Issue(NO_IDENTIFIERS, "", ""), message.message_id))
+
+
+def _trait_time(message: Message) -> datetime:
+    """A clock that runs ahead must not keep later calls from changing a trait."""
+    return min(message.call.ts, message.received_at) if message.call is not None else message.received_at
+
+
+def _link(space_id: int, links: set[tuple[int, int]], now: datetime) -> None:
+    if not links:
+        return
+    rows = _encode([{"a": account_id, "p": profile_id} for account_id, profile_id in sorted(links)]).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO account_link (space_id, account_id, profile_id, created_at) SELECT %s, a, p, %s "
+            "FROM json_to_recordset(%s) AS i(a bigint, p bigint) ORDER BY a, p ON CONFLICT DO NOTHING",
+            [space_id, now, rows],
+        )
+
+
+@dataclass(kw_only=True)
+class _Batch:
+    """What is collected per profile while the messages are walked once."""
+
+    space_id: int
+    now: datetime
+    events: list[tuple[int, Message]] = field(default_factory=list)
+    writes: dict[int, list[TraitWrite]] = field(default_factory=dict)
+    first_ids: dict[int, str] = field(default_factory=dict)
+    last_ids: dict[int, str] = field(default_factory=dict)
+    first_at: dict[int, datetime] = field(default_factory=dict)
+
+    def touch(self, profile_id: int, message: Message, at: float, *, is_account: bool = False) -> None:
+        call, message_id = message.call, message.message_id
+        if call is None or message_id is None:
+            return
+        if profile_id not in self.first_ids:
+            self.first_ids[profile_id] = message_id
+            self.first_at[profile_id] = message.received_at
+        self.last_ids[profile_id] = message_id
+        if call.type in EVENT_TYPES:
+            self.events.append((profile_id, message))
+        elif call.traits and is_account == (call.type == "group"):
+            self.writes.setdefault(profile_id, []).append(TraitWrite(at, call.traits))
+
+    def write_profiles(self, new: dict[int, int], merges: dict[int, int]) -> set[int]:
+        """Insert the new profiles (id -> collection) and write traits. Returns the profiles whose traits changed."""
+        wanted = (self.writes.keys() | merges.keys() | set(merges.values())) - new.keys()
+        states = lock_traits(space_id=self.space_id, profile_ids=wanted)
+        for profile_id in new:
+            states[profile_id] = TraitState()
+        for loser, winner in merges.items():
+            states[winner].absorb(states.pop(loser))
+        for profile_id, writes in self.writes.items():
+            writes.sort(key=lambda write: write.at)
+            for write in writes:
+                states[profile_id].write(write)
+        self._insert({profile_id: states.pop(profile_id) for profile_id in new}, new)
+        store_traits(space_id=self.space_id, states=states, last_message_ids=self.last_ids, now=self.now)
+        return {profile_id for profile_id in self.writes if profile_id in new or states[profile_id].changed}
+
+    def _insert(self, states: dict[int, TraitState], new: dict[int, int]) -> None:
+        if not states:
+            return
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, "
+                "updated_at, first_message_id, last_message_id) FROM STDIN"
+            ) as copy,
+        ):
+            for profile_id, state in states.items():
+                at = self.first_at[profile_id]
+                copy.write_row(
+                    (
+                        self.space_id,
+                        profile_id,
+                        new[profile_id],
+                        new_segment_id(new[profile_id]),
+                        _encode(state.traits).decode(),
+                        _encode(state.times).decode(),
+                        0,
+                        at,
+                        at,
+                        self.first_ids[profile_id],
+                        self.last_ids[profile_id],
+                    )
+                )
+
+    def copy_events(self) -> None:
+        if not self.events:
+            return
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                "COPY event (space_id, profile_id, type, name, ts, received_at, source_id, message_id, user_id, "
+                "anonymous_id, properties, context) FROM STDIN"
+            ) as copy,
+        ):
+            write_row = copy.write_row
+            space_id = self.space_id
+            for profile_id, message in self.events:
+                call = message.call
+                if call is None:
+                    continue
+                write_row(
+                    (
+                        space_id,
+                        profile_id,
+                        EVENT_TYPES[call.type],
+                        call.name,
+                        call.ts,
+                        message.received_at,
+                        message.source_id,
+                        message.message_id,
+                        call.user_id,
+                        call.anonymous_id,
+                        _encode(call.properties).decode(),
+                        _encode(call.context).decode() if call.context else None,
+                    )
+                )
+
+    def tell_audiences(
+        self,
+        trait_profiles: set[int],
+        survivors: set[int],
+        links: set[tuple[int, int]],
+        resolved: Resolved,
+        numbers: dict[int, int],
+    ) -> None:
+        """Queue the touched profiles for evaluation: one row, and one for those of whom anything may have changed."""
+        current = resolved.resolver.current
+        whole = survivors | {profile_id for link in links for profile_id in link}
+        for item in resolved.resolver.attached:
+            profile_id = current(item.profile_id)
+            whole.add(numbers.get(profile_id, profile_id))
+        latest = max((message.received_at for _, message in self.events), default=self.now)
+        names = {f"{call.type}:{call.name}" for _, message in self.events if (call := message.call) is not None}
+        keys = {key for profile_id in trait_profiles for write in self.writes[profile_id] for key in write.traits}
+        touched = ({profile_id for profile_id, _ in self.events} | trait_profiles) - whole
+        rows: list[tuple[Any, ...]] = []
+        if touched:
+            rows.append((self.space_id, sorted(touched), sorted(names), sorted(keys), latest))
+        if whole:
+            rows.append((self.space_id, sorted(whole), None, None, latest))
+        with connection.cursor() as cursor:
+            for row in rows:
+                cursor.execute(
+                    "INSERT INTO changed_profiles (space_id, profile_ids, events, traits, max_received_at) "
+                    "VALUES (%s, %s, %s, %s, %s)",
+                    row,
+                )

@@ -1,0 +1,17 @@
+"""The wake-up of the ingest queue: works until the inbound log is empty or its time is over; safe to run twice."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+from django.conf import settings
+
+
+@shared_task(name="ingest.process_inbound", queue="ingest")
+def process_inbound() -> None:
+    from ingest.pipeline import process_next
+
+    deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
+    while process_next() and time.monotonic() < deadline:
+        pass
