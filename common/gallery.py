@@ -1,4 +1,4 @@
-"""The component gallery: every component of docs/design-system.md with made-up values. Routed only with ENGAGE_DEBUG."""
+"""The component gallery: every component of docs/design-system.md with made-up values. Routed with ENGAGE_DEBUG."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _context() -> dict[str, Any]:
         "empty_list": [],
         "statuses": STATUSES,
         "payload": PAYLOAD,
-        "curl": "curl -X POST https://hooks.example.com/in \\\n  -H 'Content-Type: application/json' \\\n  -d @payload.json",
+        "curl": "curl https://hooks.example.com/in \\\n  -H 'Content-Type: application/json' \\\n  -d @payload.json",
         "tabs": [
             {"label": "Overview", "url": "?tab=overview", "active": True, "count": None},
             {"label": "Builder", "url": "?tab=builder", "active": False, "count": None},

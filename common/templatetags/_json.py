@@ -18,11 +18,13 @@ HIGHLIGHT_LIMIT = 300_000
 
 def pretty_json(value: object) -> str:
     """JSON with two spaces of indent. Text that already is JSON is parsed first; other text is shown as it came."""
-    if isinstance(value, str | bytes):
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            return value if isinstance(value, str) else value.decode("utf-8", "replace")
+            return str(value)
     return json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
 
 
