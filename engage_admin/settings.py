@@ -234,6 +234,8 @@ ENGAGE_REJECTED_RETENTION_DAYS = env_int("ENGAGE_REJECTED_RETENTION_DAYS", 30)
 # Hosts and networks that deliveries may reach although they are not public, e.g. "127.0.0.0/8,10.1.2.3".
 ENGAGE_ALLOWED_NETWORKS = env_list("ENGAGE_ALLOWED_NETWORKS", "127.0.0.0/8,::1/128" if ENGAGE_DEMO else "")
 ENGAGE_LIST_INTERVAL_SECONDS = env_int("ENGAGE_LIST_INTERVAL_SECONDS", 0)  # 0: the connector's own cadence
+# /healthz answers 503 when received work has waited longer than this to be processed.
+ENGAGE_HEALTH_LAG_SECONDS = env_int("ENGAGE_HEALTH_LAG_SECONDS", 900)
 
 LOGGING = {
     "version": 1,

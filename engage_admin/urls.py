@@ -7,11 +7,13 @@ from importlib.util import find_spec
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from engage_admin.health import healthz
 from engage_admin.home import home
 
 SPACE_APPS = ("spaces", "profiles", "destinations", "delivery", "audiences", "ingest")
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz, name="healthz"),
     path("", include("spaces.entry_urls")),
     path("api/v1/", include("engage_admin.api_urls")),
     path("s/<slug:space>/", home, name="home"),

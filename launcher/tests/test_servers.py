@@ -163,94 +163,101 @@ def test_exec_uses_the_running_servers_or_starts_them(data: Path, start: Start) 
     assert beside.stdout.strip() == environment["DATABASE_URL"]
 
 
-def test_test_servers_are_thrown_away(data: Path) -> None:
+def test_test_servers_are_thrown_away(new_data: Path) -> None:
     result = run_launcher(
-        ["test", "--", sys.executable, "-c", "import os; print(os.environ['ENGAGE_DATA']); raise SystemExit(3)"], data
+        ["test", "--", sys.executable, "-c", "import os; print(os.environ['ENGAGE_DATA']); raise SystemExit(3)"],
+        new_data,
     )
 
     assert result.returncode == 3
     assert not Path(result.stdout.strip()).exists()
-    assert not data.exists()
+    assert not new_data.exists()
 
 
-def test_nothing_outside_the_data_folder_changes_owner_or_mode(data: Path) -> None:
+def test_nothing_outside_the_data_folder_changes_owner_or_mode(new_data: Path) -> None:
     package = Path(sys.prefix, "lib")
-    watched = [data.parent, *data.parents, Path(sys.prefix), *Path(sys.prefix).parents, package, *package.glob("*/*")]
+    watched = [
+        new_data.parent,
+        *new_data.parents,
+        Path(sys.prefix),
+        *Path(sys.prefix).parents,
+        package,
+        *package.glob("*/*"),
+    ]
     before = {path: mode_and_owner(path) for path in watched}
     accounts = Path("/etc/passwd").read_text()
 
-    result = run_launcher(["exec", "--", "true"], data)
+    result = run_launcher(["exec", "--", "true"], new_data)
 
     assert result.returncode == 0
     assert {path: mode_and_owner(path) for path in watched} == before
     assert Path("/etc/passwd").read_text() == accounts
 
 
-def test_secrets_are_readable_by_their_owner_alone(data: Path, start: Start) -> None:
-    wait_for_servers(data, start("serve"))
+def test_secrets_are_readable_by_their_owner_alone(new_data: Path, start: Start) -> None:
+    wait_for_servers(new_data, start("serve"))
 
-    modes = {name: stat.S_IMODE((data / name).stat().st_mode) for name in ("secrets.env", "run.env", "postgres")}
+    modes = {name: stat.S_IMODE((new_data / name).stat().st_mode) for name in ("secrets.env", "run.env", "postgres")}
 
     assert modes == {"secrets.env": 0o600, "run.env": 0o600, "postgres": 0o700}
-    assert stat.S_IMODE(data.stat().st_mode) == 0o700
-    password = read_env(data / "secrets.env")["ENGAGE_VALKEY_PASSWORD"]
-    listing = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_naming(str(data))]
+    assert stat.S_IMODE(new_data.stat().st_mode) == 0o700
+    password = read_env(new_data / "secrets.env")["ENGAGE_VALKEY_PASSWORD"]
+    listing = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_naming(str(new_data))]
     assert not any(password.encode() in line for line in listing)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change the account")
-def test_root_without_user_namespaces_runs_as_an_existing_unprivileged_user(data: Path, start: Start) -> None:
-    refusing = data.parent / "bin"
+def test_root_without_user_namespaces_runs_as_an_existing_unprivileged_user(new_data: Path, start: Start) -> None:
+    refusing = new_data.parent / "bin"
     refusing.mkdir()
     (refusing / "unshare").write_text("#!/bin/sh\nexit 1\n")
     (refusing / "unshare").chmod(0o755)
     path = f"{refusing}:{os.environ['PATH']}"
-    before = mode_and_owner(data.parent)
+    before = mode_and_owner(new_data.parent)
     first = start("serve", PATH=path)
-    environment = wait_for_servers(data, first)
+    environment = wait_for_servers(new_data, first)
     execute_sql(environment, "CREATE TABLE kept (number int)")
     first.process.send_signal(signal.SIGTERM)
     first_code = first.wait()
 
     # Namespaces work again: the cluster stays with the user that owns it.
-    environment_again = wait_for_servers(data, start("serve"))
+    environment_again = wait_for_servers(new_data, start("serve"))
 
     assert first_code == 0
     assert execute_sql(environment_again, "SELECT count(*) FROM kept") == [(0,)]
-    assert (data / "postgres").stat().st_uid != 0
-    assert mode_and_owner(data.parent) == before
+    assert (new_data / "postgres").stat().st_uid != 0
+    assert mode_and_owner(new_data.parent) == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change the account")
-def test_a_folder_that_the_unprivileged_user_cannot_reach_gives_a_sentence(data: Path) -> None:
-    refusing = data.parent / "bin"
+def test_a_folder_that_the_unprivileged_user_cannot_reach_gives_a_sentence(new_data: Path) -> None:
+    refusing = new_data.parent / "bin"
     refusing.mkdir()
     (refusing / "unshare").write_text("#!/bin/sh\nexit 1\n")
     (refusing / "unshare").chmod(0o755)
-    data.parent.chmod(0o700)
+    new_data.parent.chmod(0o700)
 
-    result = run_launcher(["serve"], data, PATH=f"{refusing}:{os.environ['PATH']}")
+    result = run_launcher(["serve"], new_data, PATH=f"{refusing}:{os.environ['PATH']}")
 
     assert result.returncode == 1
-    assert f"cannot reach {data}. Set ENGAGE_DATA to a folder that everybody may pass through" in result.stderr
+    assert f"cannot reach {new_data}. Set ENGAGE_DATA to a folder that everybody may pass through" in result.stderr
     assert "Traceback" not in result.stderr
-    assert stat.S_IMODE(data.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(new_data.parent.stat().st_mode) == 0o700
 
 
-def test_a_data_folder_that_is_a_file_gives_a_sentence(data: Path) -> None:
-    data.write_text("not a folder")
+def test_a_data_folder_that_is_a_file_gives_a_sentence(new_data: Path) -> None:
+    new_data.write_text("not a folder")
 
-    result = run_launcher(["serve"], data)
+    result = run_launcher(["serve"], new_data)
 
     assert (result.returncode, result.stderr) == (
         1,
-        f"error: The data folder {data} is a file. Move it away, or choose another folder with ENGAGE_DATA.\n",
+        f"error: The data folder {new_data} is a file. Move it away, or choose another folder with ENGAGE_DATA.\n",
     )
-    assert data.read_text() == "not a folder"
+    assert new_data.read_text() == "not a folder"
 
 
 def test_a_database_folder_without_a_database_gives_a_sentence(data: Path) -> None:
-    run_launcher(["exec", "--", "true"], data)
     (data / "postgres" / "PG_VERSION").unlink()
 
     result = run_launcher(["serve"], data)
@@ -263,7 +270,6 @@ def test_a_database_folder_without_a_database_gives_a_sentence(data: Path) -> No
 
 
 def test_a_damaged_database_gives_the_server_s_reason(data: Path) -> None:
-    run_launcher(["exec", "--", "true"], data)
     (data / "postgres" / "global" / "pg_control").write_bytes(b"\0" * 8192)
 
     result = run_launcher(["serve"], data)
@@ -275,7 +281,6 @@ def test_a_damaged_database_gives_the_server_s_reason(data: Path) -> None:
 
 
 def test_another_server_version_s_folder_gives_a_sentence(data: Path) -> None:
-    run_launcher(["exec", "--", "true"], data)
     (data / "postgres" / "PG_VERSION").write_text("15\n")
 
     result = run_launcher(["serve"], data)
@@ -285,7 +290,6 @@ def test_another_server_version_s_folder_gives_a_sentence(data: Path) -> None:
 
 
 def test_lost_keys_give_a_sentence_and_are_not_made_anew(data: Path) -> None:
-    run_launcher(["exec", "--", "true"], data)
     (data / "secrets.env").unlink()
 
     result = run_launcher(["serve"], data)
@@ -296,7 +300,6 @@ def test_lost_keys_give_a_sentence_and_are_not_made_anew(data: Path) -> None:
 
 
 def test_a_damaged_valkey_store_is_put_aside(data: Path, start: Start) -> None:
-    run_launcher(["exec", "--", "true"], data)
     manifest = next((data / "valkey" / "appendonlydir").glob("*.manifest"))
     manifest.write_text("nonsense\n")
 
@@ -308,7 +311,6 @@ def test_a_damaged_valkey_store_is_put_aside(data: Path, start: Start) -> None:
 
 
 def test_a_server_s_taken_port_is_replaced_by_a_free_one(data: Path, start: Start) -> None:
-    run_launcher(["exec", "--", "true"], data)
     taken = DataFolder(data).remembered_port("postgres")
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -321,16 +323,16 @@ def test_a_server_s_taken_port_is_replaced_by_a_free_one(data: Path, start: Star
     assert DataFolder(data).remembered_port("postgres") != taken
 
 
-def test_servers_of_one_s_own_are_used_and_none_started(data: Path) -> None:
+def test_servers_of_one_s_own_are_used_and_none_started(new_data: Path) -> None:
     result = run_launcher(
         ["exec", "--", sys.executable, "-c", "import os; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'])"],
-        data,
+        new_data,
         DATABASE_URL=os.environ["DATABASE_URL"],
         REDIS_URL=os.environ["REDIS_URL"],
     )
 
     assert result.stdout.strip() == f"{os.environ['DATABASE_URL']} {os.environ['REDIS_URL']}"
-    assert sorted(path.name for path in data.iterdir()) == ["launcher.lock", "secrets.env"]
+    assert sorted(path.name for path in new_data.iterdir()) == ["launcher.lock", "secrets.env"]
 
 
 @pytest.mark.parametrize(
