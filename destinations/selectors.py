@@ -66,11 +66,9 @@ def accepts(trigger: str, calls: Sequence[Mapping[str, Any]]) -> bool:
 def destinations_of(space: Space) -> QuerySet[Destination]:
     """The destinations of a space with `connection_count`, by name."""
     connected = Count("connections", filter=Q(connections__removed_at=None), distinct=True)
-    return (
-        Destination.objects.in_space(space)
-        .filter(deleted_at=None)
-        .annotate(connection_count=connected, mapping_count=Count("mappings", distinct=True))
-        .order_by("name", "pk")
+    rows: QuerySet[Destination] = Destination.objects.in_space(space).filter(deleted_at=None)
+    return rows.annotate(connection_count=connected, mapping_count=Count("mappings", distinct=True)).order_by(
+        "name", "pk"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from destinations.kit.http import Request, Response
+from destinations.kit.http import AnyResponse, Request, as_response
 
 REDACTED = "REDACTED"
 BODY_LIMIT = 16 * 1024
@@ -45,7 +45,8 @@ def shown_request(request: Request, secrets: Collection[str], *, limit: int = BO
     }
 
 
-def shown_response(response: Response, secrets: Collection[str], *, limit: int = BODY_LIMIT) -> dict[str, Any]:
+def shown_response(raw: AnyResponse, secrets: Collection[str], *, limit: int = BODY_LIMIT) -> dict[str, Any]:
+    response = as_response(raw)
     return {
         "status": response.status,
         "reason": response.reason,

@@ -218,7 +218,7 @@ def _shown(mapping: MappingRow) -> dict[str, Any]:
 
 def _locked(destination: Destination) -> Destination:
     rows = Destination.objects.select_for_update(of=("self",)).select_related("space__workspace")
-    found = rows.filter(pk=destination.pk, deleted_at=None).first()
+    found: Destination | None = rows.filter(pk=destination.pk, deleted_at=None).first()
     if found is None:
         raise ConflictError("This destination was deleted meanwhile.")
     return found

@@ -120,7 +120,8 @@ def build_only(
             calls.append(_shown_call(call, stop.value, [], config.secret_values))
         finally:
             conversation.close()
-    return _storable(_result(config, planned, calls, is_sent=False))
+    result: dict[str, Any] = _storable(_result(config, planned, calls, is_sent=False))
+    return result
 
 
 def check_connection(destination: Destination) -> Verdict | None:

@@ -1,0 +1,17 @@
+"""REST addresses of destinations, under /api/v1/spaces/<slug>/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from destinations import api
+
+urlpatterns = [
+    path("connectors/", api.ConnectorList.as_view()),
+    path("destinations/", api.DestinationList.as_view()),
+    path("destinations/<slug:destination_id>/", api.DestinationDetail.as_view()),
+    path("destinations/<slug:destination_id>/test/", api.DestinationTest.as_view()),
+    path("destinations/<slug:destination_id>/mappings/", api.MappingList.as_view()),
+    path("destinations/<slug:destination_id>/mappings/<slug:mapping_id>/", api.MappingDetail.as_view()),
+    path("destinations/<slug:destination_id>/mappings/<slug:mapping_id>/duplicate/", api.MappingDuplicate.as_view()),
+]
