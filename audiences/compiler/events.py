@@ -21,6 +21,9 @@ from profiles.models import EventType
 TYPES = {"track": EventType.TRACK.value, "page": EventType.PAGE.value, "screen": EventType.SCREEN.value}
 
 
+FUTURE = -1
+
+
 def event_verdict(node: EventNode, options: Options, statement: Statement) -> Verdict:
     """Verdict and next change over the facts `f`."""
     relative = [test for test in node.properties if test.operator in RELATIVE_DATES]
@@ -32,22 +35,23 @@ def event_verdict(node: EventNode, options: Options, statement: Statement) -> Ve
 def _by_bounds(node: EventNode, options: Options, statement: Statement) -> Verdict:
     low, high = thresholds(node.count)
     inside = _and([*_base(node, options, statement), *_window(node, statement)])
+    kind = _number(node, statement)
     span = _span(node)
     if span is not None and (low, high) in {(1, None), (0, 0)}:
-        newest = f"f.{statement.aggregates.add(f'max(e.ts) FILTER (WHERE {inside})')}"
+        newest = statement.aggregates.add(f"max(e.ts) FILTER (WHERE {inside})", kind)
         found = f"{newest} IS NOT NULL"
         verdict = f"({found})" if low else f"({newest} IS NULL)"
         if not statement.is_timed:
             return Verdict(holds=verdict)
         leaves, entry = f"{newest} + {statement.span(span)}", _entry(node, options, statement)
         return Verdict(holds=verdict, flips_at=f"(CASE WHEN {found} THEN {leaves} ELSE {entry} END)")
-    count = f"coalesce(f.{statement.aggregates.add(f'count(*) FILTER (WHERE {inside})')}, 0)"
+    count = f"coalesce({statement.aggregates.add(f'count(*) FILTER (WHERE {inside})', kind)}, 0)"
     verdict = in_range(count, low, high)
     if not statement.is_timed:
         return Verdict(holds=verdict)
     exits = None
     if span is not None:
-        oldest = f"f.{statement.aggregates.add(f'min(e.ts) FILTER (WHERE {inside})')}"
+        oldest = statement.aggregates.add(f"min(e.ts) FILTER (WHERE {inside})", kind)
         exits = f"coalesce({oldest} + {statement.span(span)}, {NEVER})"
     return Verdict(holds=verdict, flips_at=_change(count, low, high, _entry(node, options, statement), exits))
 
@@ -68,15 +72,16 @@ def _by_lives(node: EventNode, relative: list[Test], options: Options, statement
         follower = f"e.{statement.followers.add(_first_follower(node, node.then, base, options, statement))}"
         base.append(f"{follower} IS {'NOT ' if node.then.performed else ''}NULL")
         starts.append(follower if node.then.performed else f"e.ts + {statement.span(node.then.duration.micros)}")
+    kind = _number(node, statement)
     start, end = f"GREATEST({', '.join(starts)})", f"LEAST({', '.join([*ends, NEVER])})"
     inside = _and([*base, f"{start} <= {statement.moment}", f"{statement.moment} < {end}"])
-    count = f"coalesce(f.{statement.aggregates.add(f'count(*) FILTER (WHERE {inside})')}, 0)"
+    count = f"coalesce({statement.aggregates.add(f'count(*) FILTER (WHERE {inside})', kind)}, 0)"
     verdict = in_range(count, low, high)
     if not statement.is_timed:
         return Verdict(holds=verdict)
     later = _and([*base, f"{start} > {statement.moment}", f"{start} < {end}"])
-    enters = f"f.{statement.aggregates.add(f'min({start}) FILTER (WHERE {later})')}"
-    leaves = f"f.{statement.aggregates.add(f'min({end}) FILTER (WHERE {inside})')}"
+    enters = statement.aggregates.add(f"min({start}) FILTER (WHERE {later})", kind)
+    leaves = statement.aggregates.add(f"min({end}) FILTER (WHERE {inside})", kind)
     entry = f"LEAST({enters}, {_future(statement)})"
     return Verdict(holds=verdict, flips_at=_change(count, low, high, entry, f"coalesce({leaves}, {NEVER})"))
 
@@ -112,12 +117,12 @@ def _entry(node: EventNode, options: Options, statement: Statement) -> str:
         return _future(statement)
     waiting = statement.instant(statement.now - node.window.end.micros)
     rows = _and([*_base(node, options, statement), f"e.ts > {waiting}"])
-    first = f"f.{statement.aggregates.add(f'min(e.ts) FILTER (WHERE {rows})')}"
+    first = statement.aggregates.add(f"min(e.ts) FILTER (WHERE {rows})", _number(node, statement))
     return f"LEAST({first} + {statement.span(node.window.end.micros)}, {_future(statement)})"
 
 
 def _future(statement: Statement) -> str:
-    return f"coalesce(f.{statement.aggregates.add('min(e.ts) FILTER (WHERE e.k = -1)')}, {NEVER})"
+    return f"coalesce({statement.aggregates.add('min(e.ts) FILTER (WHERE e.k = -1)', FUTURE)}, {NEVER})"
 
 
 def _base(node: EventNode, options: Options, statement: Statement) -> list[str]:
@@ -137,6 +142,10 @@ def _base(node: EventNode, options: Options, statement: Statement) -> list[str]:
             tests.append(holds(test, _property(node.type, "e", test.path, statement), statement, traits="e.traits"))
     _note_lower_bound(node, statement)
     return tests
+
+
+def _number(node: EventNode, statement: Statement) -> int | None:
+    return None if node.name is None else statement.names.number(TYPES[node.type], node.name)
 
 
 def _options(options: Options, alias: str, statement: Statement) -> list[str]:

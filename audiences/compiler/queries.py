@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audiences.compiler.events import event_verdict
-from audiences.compiler.scopes import Everyone, Scope, within
+from audiences.compiler.events import FUTURE, event_verdict, thresholds
+from audiences.compiler.scopes import Everyone, Scope, TheseProfiles, within
 from audiences.compiler.statement import NEVER, CompileError, Query, Statement
 from audiences.compiler.trees import Verdict, combined, negated
 from audiences.compiler.values import flips_at, holds, relative_interval, walk
@@ -23,6 +23,8 @@ from profiles.models import ACCOUNTS, USERS
 COLLECTIONS = {"users": USERS, "accounts": ACCOUNTS}
 NO_REFERENCES: Mapping[str, int] = {}
 SAMPLE_SIZE = 20
+MOST_IN_ONE_PASS = 24
+MOST_PASSES = 12
 _MICROSECOND = timedelta(microseconds=1)
 _CHANGES = """
 SELECT r.profile_id, r.audience_id, r.is_member, r.recheck_at,
@@ -31,6 +33,15 @@ FROM result r
 LEFT JOIN membership m ON m.space_id = {space} AND m.audience_id = r.audience_id AND m.profile_id = r.profile_id
      AND m.audience_id = ANY ({ids}) {scope}
 WHERE r.is_member IS DISTINCT FROM coalesce(m.is_member, false) OR r.recheck_at IS DISTINCT FROM m.recheck_at"""
+
+# Who has none of the events asked for cannot belong, now or later: only stored rows of such profiles are looked at.
+_WITHOUT_EVENTS = """
+UNION ALL
+SELECT m.profile_id, m.audience_id, false, NULL::timestamptz, m.is_member, m.recheck_at, true
+FROM membership m
+WHERE m.space_id = {space} AND m.audience_id = ANY ({ids}) {scope} AND (m.is_member OR m.recheck_at IS NOT NULL)
+  AND EXISTS (SELECT FROM scope s WHERE s.id = m.profile_id)
+  AND NOT EXISTS (SELECT FROM facts f WHERE f.id = m.profile_id)"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +81,7 @@ def compile_audiences(
     """
     collection = _one_collection([item.condition for item in inputs])
     builder = _Builder(space_id, collection, scope, now, references, is_timed=True)
+    builder.only_with_events = changed_only and all(wants_events(item.condition.where) for item in inputs)
     verdicts = [builder.verdict(item.condition, item.options) for item in inputs]
     statement = builder.statement
     ids = statement.param([item.audience_id for item in inputs], "bigint[]")
@@ -87,6 +99,8 @@ def compile_audiences(
     if changed_only:
         stored = "".join(f" AND {test}" for test in within(scope, "m.profile_id", statement))
         final = _CHANGES.format(space=statement.space, ids=ids, scope=stored)
+        if builder.only_with_events:
+            final += _WITHOUT_EVENTS.format(space=statement.space, ids=ids, scope=stored)
     return Query(sql=f"WITH {', '.join(parts)} {final}", params=statement.params)
 
 
@@ -102,6 +116,7 @@ def preview_query(
 ) -> Query:
     """One row: (how many profiles belong, ids of up to `sample_size` of them, lowest first)."""
     builder = _Builder(space_id, condition.collection, scope or Everyone(), now, references, is_timed=False)
+    builder.only_with_events = wants_events(condition.where)
     verdict = builder.verdict(condition, options)
     members = f"members AS MATERIALIZED (SELECT f.id FROM facts f WHERE {verdict.holds})"
     sample = f"ARRAY(SELECT id FROM members ORDER BY id LIMIT {builder.statement.param(sample_size, 'integer')})"
@@ -112,11 +127,29 @@ def preview_query(
     )
 
 
+def wants_events(node: Node) -> bool:
+    """Whether nobody without any of the node's events can belong: then such profiles need not be looked at."""
+    match node:
+        case EventNode():
+            return thresholds(node.count)[0] > 0
+        case AllNode():
+            return any(wants_events(child) for child in node.children)
+        case AnyNode():
+            return all(wants_events(child) for child in node.children)
+    return False
+
+
 def _one_collection(conditions: Sequence[Condition]) -> str:
     collections = {condition.collection for condition in conditions}
     if len(collections) != 1:
         raise ValueError("Compile at least one audience, and users and accounts apart.")
     return collections.pop()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pass:
+    columns: list[str]
+    where: str
 
 
 class _Builder:
@@ -134,6 +167,7 @@ class _Builder:
         self.collection = COLLECTIONS[collection]
         self.scope = scope
         self.references = references
+        self.only_with_events = False
 
     def verdict(self, condition: Condition, options: Options) -> Verdict:
         found = self._node(condition.where, options)
@@ -177,8 +211,14 @@ class _Builder:
         return f"coalesce(f.{name}, false)"
 
     def _has_identifier(self, kinds: Sequence[str]) -> str:
-        test = f"bool_or(x.id_type = ANY ({self.statement.texts(kinds)}))"
-        return f"coalesce(f.{self.statement.identifiers.add(test)}, false)"
+        statement = self.statement
+        tests = [
+            f"x.space_id = {statement.space}",
+            "x.profile_id = s.id",
+            f"x.id_type = ANY ({statement.texts(kinds)})",
+            *within(self.scope, "x.profile_id", statement),
+        ]
+        return f"f.{statement.facts.add(f'EXISTS (SELECT FROM external_id x WHERE {_and(tests)})')}"
 
     def ctes(self) -> list[str]:
         """`scope`, one for each kind of fact, and `facts` with a row a profile."""
@@ -186,14 +226,16 @@ class _Builder:
         facts = ["s.id", *statement.facts.select()]
         joins = ["scope s"]
         parts = [self._scope()]
-        if names := statement.aggregates.names():
-            parts.append(f"happened AS ({self._events()})")
-            facts += [f"h.{name}" for name in names]
-            joins.append("LEFT JOIN happened h ON h.profile_id = s.id")
-        if names := statement.identifiers.names():
-            parts.append(f"identified AS ({self._identifiers()})")
-            facts += [f"x.{name}" for name in names]
-            joins.append("LEFT JOIN identified x ON x.profile_id = s.id")
+        passes = self._passes()
+        join = "JOIN" if self.only_with_events and len(passes) == 1 else "LEFT JOIN"
+        if len(passes) > 1:
+            parts.append(f"event_row AS MATERIALIZED ({self._events()})")
+        for number, aggregates in enumerate(passes):
+            rows = "event_row" if len(passes) > 1 else f"({self._events()} OFFSET 0)"
+            picked = f"{', '.join(aggregates.columns)} FROM {rows} e{aggregates.where}"
+            parts.append(f"happened{number} AS (SELECT e.profile_id, {picked} GROUP BY e.profile_id)")
+            joins.append(f"{join} happened{number} h{number} ON h{number}.profile_id = s.id")
+        facts += statement.aggregates.columns.names()
         if statement.memberships:
             parts.append(f"belonging AS ({self._memberships()})")
             facts += [f"b.{name}" for name in statement.memberships.values()]
@@ -206,7 +248,7 @@ class _Builder:
         statement = self.statement
         tests = [f"p.space_id = {statement.space}", f"p.collection = {statement.param(self.collection, 'smallint')}"]
         tests += within(self.scope, "p.id", statement)
-        return f"scope AS (SELECT p.id, p.traits FROM profile p WHERE {' AND '.join(tests)})"
+        return f"scope AS (SELECT p.id, p.traits FROM profile p WHERE {_and(tests)})"
 
     def _events(self) -> str:
         statement = self.statement
@@ -219,8 +261,27 @@ class _Builder:
         )
         if followers := statement.followers.select():
             rows = f"SELECT e.*, {', '.join(followers)} FROM ({rows} OFFSET 0) e"
-        aggregates = ", ".join(statement.aggregates.select())
-        return f"SELECT e.profile_id, {aggregates} FROM ({rows} OFFSET 0) e GROUP BY e.profile_id"
+        return rows
+
+    def _passes(self) -> list[_Pass]:
+        """One pass; for many aggregates over few profiles, groups of kinds, so that an event meets its own only."""
+        statement = self.statement
+        count = len(statement.aggregates.columns.names())
+        if not count:
+            return []
+        kinds = sorted(statement.names.named.values())
+        if count <= MOST_IN_ONE_PASS or not isinstance(self.scope, TheseProfiles):
+            return [_Pass(columns=statement.aggregates.columns.select(), where="")]
+        groups = [frozenset(kinds[start::MOST_PASSES]) for start in range(min(MOST_PASSES, len(kinds)))]
+        passes = [
+            _Pass(
+                columns=statement.aggregates.of_kinds(group),
+                where=f" WHERE e.k = ANY ({statement.param(sorted(group), 'integer[]')})",
+            )
+            for group in [*groups, frozenset({FUTURE})]
+        ]
+        passes.append(_Pass(columns=statement.aggregates.of_kinds(None), where=""))
+        return [each for each in passes if each.columns]
 
     def _events_asked(self) -> list[str]:
         statement = self.statement
@@ -248,13 +309,6 @@ class _Builder:
             cases += [f"WHEN {test}e.name = {statement.param(name, 'text')} THEN {n}" for name, n in numbers.items()]
         return f"CASE {' '.join(cases)} ELSE 0 END"
 
-    def _identifiers(self) -> str:
-        statement = self.statement
-        tests = [f"x.space_id = {statement.space}", f"x.collection = {statement.param(self.collection, 'smallint')}"]
-        tests += within(self.scope, "x.profile_id", statement)
-        columns = ", ".join(statement.identifiers.select())
-        return f"SELECT x.profile_id, {columns} FROM external_id x WHERE {' AND '.join(tests)} GROUP BY x.profile_id"
-
     def _memberships(self) -> str:
         statement = self.statement
         ids = statement.param(list(statement.memberships), "bigint[]")
@@ -264,7 +318,11 @@ class _Builder:
             f"bool_or(m.audience_id = {statement.param(audience_id, 'bigint')}) AS {name}"
             for audience_id, name in statement.memberships.items()
         )
-        return f"SELECT m.profile_id, {columns} FROM membership m WHERE {' AND '.join(tests)} GROUP BY m.profile_id"
+        return f"SELECT m.profile_id, {columns} FROM membership m WHERE {_and(tests)} GROUP BY m.profile_id"
+
+
+def _and(tests: Sequence[str]) -> str:
+    return " AND ".join(tests)
 
 
 def _one_of(column: str, names: list[str], statement: Statement) -> str:

@@ -48,6 +48,32 @@ class Columns:
     def names(self) -> list[str]:
         return list(self._names.values())
 
+    def items(self) -> list[tuple[str, str]]:
+        """(expression, name) of each."""
+        return list(self._names.items())
+
+
+class Aggregates:
+    """Aggregates over a profile's events, each with the kind of event it looks at: None is every kind."""
+
+    def __init__(self) -> None:
+        self.columns = Columns("a")
+        self.kinds: dict[str, int | None] = {}
+
+    def add(self, expression: str, kind: int | None) -> str:
+        """The fact that holds the aggregate."""
+        name = self.columns.add(expression)
+        self.kinds[name] = kind
+        return f"f.{name}"
+
+    def of_kinds(self, kinds: frozenset[int] | None) -> list[str]:
+        """`expression AS name` of those that look at one of the kinds; None: of those that look at all."""
+        return [
+            f"{expression} AS {name}"
+            for expression, name in self.columns.items()
+            if (self.kinds[name] is None if kinds is None else self.kinds[name] in kinds)
+        ]
+
 
 @dataclass(kw_only=True)
 class EventNames:
@@ -70,9 +96,8 @@ class Statement:
         self._known: dict[tuple[str, str], str] = {}
         self.names = EventNames()
         self.followers = Columns("w")
-        self.aggregates = Columns("a")
+        self.aggregates = Aggregates()
         self.facts = Columns("t")
-        self.identifiers = Columns("i")
         self.memberships: dict[int, str] = {}
         self.needed: set[str] = set()
         self.lowest: int | None = None

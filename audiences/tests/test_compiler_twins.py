@@ -6,13 +6,22 @@ import json
 import os
 from datetime import timedelta
 from decimal import Decimal
+from unittest import mock
 
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audiences.compiler import CompiledInput, Everyone, TheseProfiles, compile_audiences, preview_query
+from audiences.compiler import (
+    CompiledInput,
+    Everyone,
+    IdRange,
+    TheseProfiles,
+    compile_audiences,
+    preview_query,
+    queries,
+)
 from audiences.tests.strategies_conditions import NOW, definitions, profiles
 from engine.conditions import Options, evaluate, parse
 from profiles.models import EventType
@@ -117,6 +126,51 @@ def test_sql_and_memory_agree(chosen, states, is_everyone, ahead):
     expected = [number for number in range(1, len(states) + 1) if found[number, 0][0]]
     preview = preview_query(SPACE, condition, now, options=option, scope=scope, references=REFERENCES)
     assert run(preview) == [(len(expected), expected)]
+
+
+@pytest.mark.django_db
+@settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(definitions, options), min_size=1, max_size=5),
+    st.lists(profiles, min_size=1, max_size=5),
+    st.lists(st.sampled_from([None, (True, None), (False, None), (True, NOW), (False, NOW)]), min_size=25, max_size=25),
+    st.sampled_from([1, 24]),
+)
+def test_changes_are_what_differs_from_the_stored(chosen, states, stored, most_in_one_pass):
+    inputs = [
+        CompiledInput(
+            audience_id=number, condition=parse(definition), include_anonymous=option.include_anonymous,
+            historical_from=option.historical_from, occurred_from=option.occurred_from,
+        )
+        for number, (definition, option) in enumerate(chosen)
+    ]  # fmt: skip
+    places = [(profile, audience) for profile in range(1, len(states) + 1) for audience in range(len(inputs))]
+    before = {place: row for place, row in zip(places, stored, strict=False) if row is not None}
+    with connection.cursor() as cursor:
+        store(cursor, states)
+        for (profile, audience), (is_member, recheck_at) in before.items():
+            cursor.execute(
+                "INSERT INTO membership (space_id, audience_id, profile_id, is_member, recheck_at, changed_at)"
+                " VALUES (%s, %s, %s, %s, %s, now())",
+                [SPACE, audience, profile, is_member, recheck_at],
+            )
+    everything = run(compile_audiences(SPACE, inputs, Everyone(), NOW, references=REFERENCES))
+    scopes = [Everyone(), TheseProfiles(ids=[*range(1, len(states) + 1)]), IdRange(first=1, last=len(states))]
+
+    with mock.patch.object(queries, "MOST_IN_ONE_PASS", most_in_one_pass):
+        changes = [
+            run(compile_audiences(SPACE, inputs, scope, NOW, references=REFERENCES, changed_only=True))
+            for scope in scopes
+        ]
+
+    expected = set()
+    for profile, audience, is_member, recheck_at in everything:
+        was_member, was_recheck_at = before.get((profile, audience), (False, None))
+        if (is_member, recheck_at) != (was_member, was_recheck_at):
+            is_stored = (profile, audience) in before
+            expected.add((profile, audience, is_member, recheck_at, was_member, was_recheck_at, is_stored))
+    assert [len(rows) for rows in changes] == [len(expected)] * 3
+    assert [set(rows) for rows in changes] == [expected] * 3
 
 
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
