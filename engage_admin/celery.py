@@ -12,6 +12,13 @@ app = Celery("engage_admin")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+# The queue of every task, in one table: Celery is dropping queues named at the task.
+app.conf.task_routes = {
+    "ingest.*": {"queue": "ingest"},
+    "audiences.*": {"queue": "compute"},
+    "delivery.deliver": {"queue": "deliver"},
+    "delivery.sync_lists": {"queue": "lists"},
+}
 # Sweeps: each asks the database for due work, so that a lost wake-up costs at most one period.
 app.conf.beat_schedule = {
     "ingest": {"task": "ingest.process_inbound", "schedule": 2.0, "options": {"queue": "ingest", "expires": 10}},
