@@ -12,7 +12,7 @@ def _deadline() -> float:
     return time.monotonic() + settings.ENGAGE_TASK_SECONDS
 
 
-@shared_task(name="audiences.compute", queue="compute")
+@shared_task(name="audiences.compute")
 def compute() -> None:
     from audiences.services.compute import compute_block, spaces_with_changes
 
@@ -22,9 +22,9 @@ def compute() -> None:
         spaces = [space for space in spaces if compute_block(space=space)]
 
 
-@shared_task(name="audiences.recheck_due", queue="compute")
+@shared_task(name="audiences.recheck_due")
 def recheck_due() -> None:
-    from audiences.selectors import spaces_with_due_rechecks
+    from audiences.selectors.audiences import spaces_with_due_rechecks
     from audiences.services.compute import recheck_block
 
     deadline = _deadline()
@@ -33,7 +33,7 @@ def recheck_due() -> None:
         spaces = [space for space in spaces if recheck_block(space=space)]
 
 
-@shared_task(name="audiences.backfill", queue="compute")
+@shared_task(name="audiences.backfill")
 def backfill() -> None:
     from audiences.services.backfill import claim_run, work
 
@@ -42,7 +42,7 @@ def backfill() -> None:
         work(run)
 
 
-@shared_task(name="audiences.first_syncs", queue="compute")
+@shared_task(name="audiences.first_syncs")
 def first_syncs() -> None:
     from audiences.services.first_syncs import open_runs, sync_slice
 

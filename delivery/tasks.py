@@ -5,14 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 
 
-@shared_task(name="delivery.deliver", queue="deliver")
+@shared_task(name="delivery.deliver")
 def deliver() -> None:
     from delivery.services.worker import run_once
 
     run_once()
 
 
-@shared_task(name="delivery.sync_lists", queue="lists")
+@shared_task(name="delivery.sync_lists")
 def sync_lists() -> None:
     from delivery.services.lists import sync_due
 

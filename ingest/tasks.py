@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 
 
-@shared_task(name="ingest.process_inbound", queue="ingest")
+@shared_task(name="ingest.process_inbound")
 def process_inbound() -> None:
     from ingest.pipeline import process_next
 
