@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from engine.fql.compile import ABSENT, Matcher, compile_tree
+from engine.fql.compiler import ABSENT, Matcher, compile_tree
 from engine.fql.errors import FqlError, Problem
 from engine.fql.generate import generate
 from engine.fql.grammar import Tree, parse_tree

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from engine.jstext import UNDEFINED
-from engine.mapping.compile import CompiledMapping, compile_mapping, resolve
+from engine.mapping.compiler import CompiledMapping, compile_mapping, resolve
 from engine.mapping.errors import MappingError, MappingProblem
 from engine.mapping.keys import field_keys, paths_read
 from engine.mapping.validate import validate

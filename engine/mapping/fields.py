@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, Literal, cast, get_args
 
 FieldType = Literal["string", "text", "number", "integer", "boolean", "datetime", "object", "password"]
@@ -55,7 +56,7 @@ class Field:
     multiple: bool = False
     required: bool | Condition = False
     choices: tuple[Any, ...] | None = None
-    default: Any = None
+    default: Any = dataclass_field(default=None, hash=False)
     format: str | None = None
     minimum: float | None = None
     maximum: float | None = None

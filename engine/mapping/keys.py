@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from engine.mapping.liquid import variables
 from engine.mapping.writer import is_directive
 
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}")
+_TEXTS: dict[str, Callable[[str], list[str]]] = {
+    "@path": lambda path: [path],
+    "@template": _PLACEHOLDER.findall,
+    "@liquid": variables,
+}
 _ONE_VALUE = ("@case", "@replace", "@json", "@flatten")
 
 
@@ -22,22 +28,17 @@ def field_keys(value: Any) -> list[str]:
 
 
 def _directive_keys(value: dict[str, Any]) -> list[str]:
-    path, template, liquid = value.get("@path"), value.get("@template"), value.get("@liquid")
-    if isinstance(path, str):
-        return [path]
-    if isinstance(template, str):
-        return _PLACEHOLDER.findall(template)
-    if isinstance(liquid, str):
-        return variables(liquid)
-    if isinstance(value.get("@arrayPath"), list):
-        return [key for part in value["@arrayPath"] if not isinstance(part, str) for key in field_keys(part)]
-    options = value.get("@if")
-    if isinstance(options, dict):
-        return [key for part in ("blank", "exists", "then", "else") for key in field_keys(options.get(part))]
-    for name in _ONE_VALUE:
-        if isinstance(value.get(name), dict):
-            return field_keys(value[name].get("value"))
-    return []
+    name = next(key for key in value if key.startswith("@"))
+    content = value[name]
+    if isinstance(content, str) and name in _TEXTS:
+        return _TEXTS[name](content)
+    if name == "@arrayPath" and isinstance(content, list):
+        return [key for part in content if not isinstance(part, str) for key in field_keys(part)]
+    if not isinstance(content, dict):
+        return []
+    if name == "@if":
+        return [key for part in ("blank", "exists", "then", "else") for key in field_keys(content.get(part))]
+    return field_keys(content.get("value")) if name in _ONE_VALUE else []
 
 
 def paths_read(value: Any) -> list[str]:

@@ -88,8 +88,11 @@ def _twelve(when: datetime) -> int:
     return when.hour % 12 or 12
 
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 _NUMBERS: dict[str, Any] = {
     "C": lambda when: (when.year // 100, 2, "0"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import marshal
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from engine.jstext import UNDEFINED, utf16_length
@@ -13,7 +13,7 @@ from engine.mapping.errors import MappingError, pointer
 from engine.mapping.liquid import compile_liquid
 from engine.mapping.paths import event_path, walk
 from engine.mapping.validate import ROOT_DIRECTIVE, describe, root_directive_problem, unwrap_root, validate
-from engine.mapping.writer import Body, Writer, WriteDirective, Written, is_directive
+from engine.mapping.writer import Body, WriteDirective, Writer, Written, is_directive
 
 CACHE_SIZE = 1024
 
@@ -63,20 +63,20 @@ def compile_mapping(mapping: Any) -> CompiledMapping:
     return CompiledMapping(mapping, writer.namespace[name])
 
 
-_cache: OrderedDict[bytes, CompiledMapping] = OrderedDict()
+# Keyed by identity. Each entry keeps its mapping alive, so that no other object can get its id, and a copy, so
+# that a mapping changed in place is noticed.
+_cache: OrderedDict[int, tuple[Any, Any, CompiledMapping]] = OrderedDict()
 
 
 def resolve(mapping: Any, payload: Any = UNDEFINED) -> Any:
-    """Resolve a mapping against an event; compiled mappings are kept by their content."""
-    try:
-        key = marshal.dumps(mapping, 2)
-    except ValueError:
-        return compile_mapping(mapping).resolve(payload)
-    compiled = _cache.get(key)
-    if compiled is None:
-        compiled = _cache[key] = compile_mapping(mapping)
-        if len(_cache) > CACHE_SIZE:
-            _cache.popitem(last=False)
+    """Resolve a mapping against an event. The compiled form is kept for the next event of the same mapping."""
+    entry = _cache.get(id(mapping))
+    if entry is not None and entry[1] == mapping:
+        return entry[2].resolve(payload)
+    compiled = compile_mapping(mapping)
+    _cache[id(mapping)] = (mapping, deepcopy(mapping), compiled)
+    if len(_cache) > CACHE_SIZE:
+        _cache.popitem(last=False)
     return compiled.resolve(payload)
 
 
