@@ -10,8 +10,8 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from audiences import selectors
 from audiences.models import Audience
+from audiences.selectors import audiences as selectors
 from audiences.serializers import (
     AudienceChangeSerializer,
     AudienceConnectionSerializer,

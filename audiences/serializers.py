@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from audiences.models import Audience
-from audiences.selectors import Person, collection_name
+from audiences.selectors.audiences import Person, collection_name
 from audiences.services.connections import ConnectionSpec
 from common.errors import FieldError, InvalidError
 from delivery.models import Connection

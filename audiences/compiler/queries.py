@@ -99,7 +99,7 @@ def compile_audiences(
     if changed_only:
         stored = "".join(f" AND {test}" for test in within(scope, "m.profile_id", statement))
         final = _CHANGES.format(space=statement.space, ids=ids, scope=stored)
-        if builder.only_with_events:
+        if builder.skips_others():
             final += _WITHOUT_EVENTS.format(space=statement.space, ids=ids, scope=stored)
     return Query(sql=f"WITH {', '.join(parts)} {final}", params=statement.params)
 
@@ -227,7 +227,7 @@ class _Builder:
         joins = ["scope s"]
         parts = [self._scope()]
         passes = self._passes()
-        join = "JOIN" if self.only_with_events and len(passes) == 1 else "LEFT JOIN"
+        join = "JOIN" if self.skips_others(passes) else "LEFT JOIN"
         if len(passes) > 1:
             parts.append(f"event_row AS MATERIALIZED ({self._events()})")
         for number, aggregates in enumerate(passes):
@@ -262,6 +262,10 @@ class _Builder:
         if followers := statement.followers.select():
             rows = f"SELECT e.*, {', '.join(followers)} FROM ({rows} OFFSET 0) e"
         return rows
+
+    def skips_others(self, passes: Sequence[_Pass] | None = None) -> bool:
+        """Whether profiles without events have no row among the facts."""
+        return self.only_with_events and len(self._passes() if passes is None else passes) == 1
 
     def _passes(self) -> list[_Pass]:
         """One pass; for many aggregates over few profiles, groups of kinds, so that an event meets its own only."""

@@ -40,9 +40,7 @@ def member_ids(audience):
 
 
 def order(space, profile, ts=None, **properties):
-    return factories.make_event(
-        profile=profile, name="Order Completed", ts=ts or timezone.now(), properties=properties
-    )
+    return factories.make_event(profile=profile, name="Order Completed", ts=ts or timezone.now(), properties=properties)
 
 
 def test_backfill_finds_members_and_goes_live(space, owner):
@@ -175,17 +173,13 @@ def test_without_history_only_later_events_count(space, owner):
     """F122, F123."""
     definition = {"version": 1, "collection": "users", "where": {"event": "Order Completed"}}
     early = factories.make_profile(space=space)
-    factories.make_event(
-        profile=early, name="Order Completed", received_at=timezone.now() - timedelta(days=1)
-    )
+    factories.make_event(profile=early, name="Order Completed", received_at=timezone.now() - timedelta(days=1))
     audience = services.create_audience(
         space=space, name="New buyers", definition=definition, created_by=owner, include_historical=False
     )
     run_backfill()
     late = factories.make_profile(space=space)
-    factories.make_event(
-        profile=late, name="Order Completed", ts=timezone.now(), received_at=timezone.now()
-    )
+    factories.make_event(profile=late, name="Order Completed", ts=timezone.now(), received_at=timezone.now())
     touch(space, late, events=["track:Order Completed"], traits=[])
 
     compute_block(space=space)

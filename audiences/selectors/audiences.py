@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.db.utils import OperationalError
 from django.utils import timezone
 
@@ -15,6 +15,7 @@ from audiences.compiler import preview_query
 from audiences.models import Audience, ComputeRun, Membership, MembershipCount
 from audiences.services.definitions import audience_references, checked
 from common.errors import ProductError
+from delivery.models import Connection
 from engine.conditions import Options
 from profiles.models import COLLECTION_NAMES, ExternalId, Profile
 from spaces.models import Space
@@ -198,3 +199,41 @@ def oldest_waiting_change() -> datetime | None:
 
 def collection_name(audience: Audience) -> str:
     return COLLECTION_NAMES[audience.collection]
+
+
+def destination_counts(space: Space) -> dict[str, int]:
+    """Connected destinations per audience id."""
+    rows = (
+        Connection.objects.in_space(space)
+        .filter(removed_at=None, computation_class="audience")
+        .values("computation_id")
+        .annotate(number=Count("id"))
+    )
+    return {row["computation_id"]: row["number"] for row in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeHistory:
+    """Size at the end of each hour in which it changed, and what came and went in the last 24 hours."""
+
+    sizes: list[int]
+    titles: list[str]
+    entered: int
+    left: int
+
+
+def size_history(audience: Audience, *, hours: int = 24 * 14) -> SizeHistory:
+    since = timezone.now() - timedelta(hours=hours)
+    rows = list(
+        MembershipCount.objects.filter(space_id=audience.space_id, audience_id=audience.pk, hour__gte=since).order_by(
+            "hour"
+        )
+    )
+    day_ago = timezone.now() - timedelta(hours=24)
+    recent = [row for row in rows if row.hour >= day_ago]
+    return SizeHistory(
+        sizes=[row.size for row in rows],
+        titles=[f"{row.hour:%d %b %H:%M} UTC: {row.size:,}" for row in rows],
+        entered=sum(row.entered for row in recent),
+        left=sum(row.left for row in recent),
+    )

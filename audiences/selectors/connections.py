@@ -1,0 +1,121 @@
+"""The destinations table of an audience (destinations-and-sync.md §9, F150-F157)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from audiences.models import Audience, ComputeStatus
+from audiences.services.connections import live_connections
+from delivery.models import Connection, FirstSync
+from delivery.services.calls import call_kinds, computation_of
+from destinations import catalog
+from destinations.kit.definition import DestinationDefinition
+from destinations.models import Destination
+from destinations.selectors import MatchingMappings, matching_mappings
+from engine.payloads import Identity, audience_call, emitted_calls, integrations_for
+from spaces.models import Space
+
+RUN_STATUS = {
+    FirstSync.State.WAITING: ComputeStatus.PREPARING,
+    FirstSync.State.RUNNING: ComputeStatus.COMPUTING,
+    FirstSync.State.FAILED: ComputeStatus.FAILED,
+}
+CONNECTED, DISCONNECTED, DISABLED = "Connected", "Disconnected", "Disabled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionRow:
+    """One row of the table."""
+
+    connection: Connection
+    definition: DestinationDefinition | None
+    matching: MatchingMappings
+    destination_status: str
+    sync_status: str
+    first_sync: FirstSync | None
+
+    @property
+    def is_list(self) -> bool:
+        return self.definition is not None and self.definition.kind == "list"
+
+    @property
+    def first_sync_percent(self) -> int | None:
+        """How far an open first sync is; None when none is open."""
+        run = self.first_sync
+        if run is None or run.state not in {FirstSync.State.WAITING, FirstSync.State.RUNNING}:
+            return None
+        return min(99, run.profiles_done * 100 // run.profiles_total) if run.profiles_total else 0
+
+
+def connection_rows(audience: Audience) -> list[ConnectionRow]:
+    """All destinations of the audience, oldest connection first."""
+    connections = live_connections(audience)
+    runs: dict[int, FirstSync] = {}
+    for run in FirstSync.objects.filter(connection__in=connections).order_by("id"):
+        runs[run.connection_id] = run
+    return [connection_row(audience, connection, runs.get(connection.pk)) for connection in connections]
+
+
+def connection_row(audience: Audience, connection: Connection, run: FirstSync | None) -> ConnectionRow:
+    destination = connection.destination
+    return ConnectionRow(
+        connection=connection,
+        definition=catalog.definition(destination.connector),
+        matching=matching_mappings(destination, sample_calls(audience.space, connection)),
+        destination_status=destination_status(
+            destination_enabled=destination.is_enabled, sending=connection.is_enabled and audience.is_enabled
+        ),
+        sync_status=sync_status(audience, connection, run),
+        first_sync=run,
+    )
+
+
+def destination_status(*, destination_enabled: bool, sending: bool) -> str:
+    """F153-F155: both on, one of them on, none."""
+    if destination_enabled and sending:
+        return CONNECTED
+    return DISCONNECTED if destination_enabled or sending else DISABLED
+
+
+def sync_status(audience: Audience, connection: Connection, run: FirstSync | None) -> str:
+    """F156, F157: the compute status between audience and destination, one of the six names."""
+    if audience.status == ComputeStatus.FAILED:
+        return ComputeStatus.FAILED
+    if not audience.is_enabled:
+        return ComputeStatus.DISABLED
+    if not connection.is_enabled or not connection.destination.is_enabled:
+        return ComputeStatus.NOT_COMPUTING
+    if audience.status == ComputeStatus.LIVE and run is not None:
+        return RUN_STATUS.get(FirstSync.State(run.state), ComputeStatus.LIVE)
+    return ComputeStatus(audience.status)
+
+
+def sample_calls(space: Space, connection: Connection) -> list[dict[str, Any]]:
+    """One call of each kind that the connection emits, as mappings and the tester see them."""
+    definition = catalog.definition(connection.destination.connector)
+    calls = emitted_calls(
+        kinds=call_kinds(connection), enter_event=connection.enter_event, exit_event=connection.exit_event
+    )
+    return [
+        audience_call(
+            kind=call.kind,
+            computation=computation_of(space, connection),
+            value=call.value,
+            identity=Identity(user_id="test-user-sample", email="test@example.org"),
+            event_name=call.event_name,
+            integrations=integrations_for([definition.name] if definition else []),
+            message_id="sample",
+            now=timezone.now(),
+        )
+        for call in calls
+    ]
+
+
+def connectable(audience: Audience) -> list[Destination]:
+    """Destinations of the space that this audience is not connected to yet, by name."""
+    taken = [connection.destination_id for connection in live_connections(audience)]
+    rows = Destination.objects.in_space(audience.space).filter(deleted_at=None).exclude(pk__in=taken)
+    return list(rows.order_by("name"))

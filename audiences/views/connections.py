@@ -1,0 +1,154 @@
+"""Destinations of an audience: choose, connect, the side sheet, pause, remove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from audiences.forms import ConnectionForm
+from audiences.models import Audience
+from audiences.selectors.connections import ConnectionRow, connectable, connection_row
+from audiences.services.connections import ConnectionSpec, connect
+from audiences.views.audiences import audience_context, get_audience
+from common.errors import ConflictError, ProductError
+from delivery.models import Connection
+from delivery.services import connections as delivery_connections
+from destinations import catalog
+from destinations.models import Destination
+from spaces.access import SpaceRequest, space_view
+
+
+def _connection(request: SpaceRequest, audience: Audience, connection_id: str) -> Connection:
+    connection = (
+        Connection.objects.in_space(request.space)
+        .filter(computation_id=audience.public_id, public_id=connection_id, removed_at=None)
+        .select_related("destination", "space")
+        .first()
+    )
+    if connection is None:
+        raise Http404("This audience has no such connection.")
+    return connection
+
+
+def _row(audience: Audience, connection: Connection) -> ConnectionRow:
+    return connection_row(audience, connection, connection.first_syncs.order_by("-id").first())
+
+
+@space_view()
+@require_GET
+def choose(request: SpaceRequest, audience_id: str) -> HttpResponse:
+    """The space's destinations that this audience is not connected to (F147), event and list types apart."""
+    audience = get_audience(request, audience_id)
+    query = request.GET.get("q", "").strip().lower()
+    found: dict[str, list[dict[str, Any]]] = {"event": [], "list": []}
+    for destination in connectable(audience):
+        definition = catalog.definition(destination.connector)
+        if definition is not None and query in f"{destination.name} {definition.name}".lower():
+            found[definition.kind].append({"destination": destination, "definition": definition})
+    context = audience_context(request, audience, "overview") | {"found": found, "q": request.GET.get("q", "")}
+    return render(request, "audiences/connection_choose.html", context)
+
+
+@space_view()
+@require_http_methods(["GET", "POST"])
+def add(request: SpaceRequest, audience_id: str, destination_id: str) -> HttpResponse:
+    """Settings of the new connection; **Add destination** connects and starts the initial sync (F148, F149)."""
+    audience = get_audience(request, audience_id)
+    destination = Destination.objects.in_space(request.space).filter(public_id=destination_id, deleted_at=None).first()
+    if destination is None:
+        raise Http404("This space has no such destination.")
+    form = ConnectionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            spec = ConnectionSpec(destination=destination, **form.cleaned_data)
+            connect(audience=audience, spec=spec, connected_by=request.user)
+        except ConflictError as error:
+            messages.error(request, error.detail)
+            return redirect("audiences:overview", space=request.space.slug, audience_id=audience.public_id)
+        except ProductError as error:
+            form.add_product_error(error)
+        else:
+            messages.success(request, f"{destination.name} is connected. The initial sync has begun.")
+            return redirect("audiences:overview", space=request.space.slug, audience_id=audience.public_id)
+    context = audience_context(request, audience, "overview") | {
+        "destination": destination,
+        "definition": catalog.definition(destination.connector),
+        "form": form,
+    }
+    return render(request, "audiences/connection_add.html", context, status=422 if form.errors else 200)
+
+
+@space_view()
+@require_http_methods(["GET", "POST"])
+def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpResponse:
+    """The side sheet of a connection; `?tab=` settings, mappings, tester or recent."""
+    audience = get_audience(request, audience_id)
+    connection = _connection(request, audience, connection_id)
+    tab = request.GET.get("tab", "settings")
+    if tab not in {"settings", "mappings", "tester", "recent"}:
+        tab = "settings"
+    initial = {name: getattr(connection, name) for name in ConnectionForm.base_fields}
+    form = ConnectionForm(request.POST or None, initial=initial, prefix="connection")
+    if request.method == "POST" and form.is_valid():
+        try:
+            connection = delivery_connections.update(connection=connection, actor=request.user, **form.cleaned_data)
+        except ProductError as error:
+            form.add_product_error(error)
+        else:
+            messages.success(request, "Saved. The change reaches calls queued from now on.")
+            return redirect(
+                "audiences:connection",
+                space=request.space.slug,
+                audience_id=audience.public_id,
+                connection_id=connection.public_id,
+            )
+    context = audience_context(request, audience, "overview") | {
+        "row": _row(audience, connection),
+        "connection": connection,
+        "form": form,
+        "sheet_tab": tab,
+    }
+    return render(request, "audiences/connection_sheet.html", context, status=422 if form.errors else 200)
+
+
+@space_view()
+@require_POST
+def toggle(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpResponse:
+    """*Connect to destination*: off keeps the settings and sends nothing."""
+    audience = get_audience(request, audience_id)
+    connection = _connection(request, audience, connection_id)
+    is_enabled = request.POST.get("enabled") == "1"
+    delivery_connections.set_enabled(connection=connection, is_enabled=is_enabled, actor=request.user)
+    said = "connected again; what was missed is being sent" if is_enabled else "paused; its settings are kept"
+    messages.success(request, f"{connection.destination.name} is {said}.")
+    return redirect("audiences:overview", space=request.space.slug, audience_id=audience.public_id)
+
+
+@space_view()
+@require_POST
+def remove(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpResponse:
+    """Remove the destination from the audience; waiting calls are not sent any more."""
+    audience = get_audience(request, audience_id)
+    connection = _connection(request, audience, connection_id)
+    delivery_connections.remove(connection=connection, actor=request.user)
+    messages.success(request, f"{connection.destination.name} was removed from {audience.name}.")
+    return redirect("audiences:overview", space=request.space.slug, audience_id=audience.public_id)
+
+
+@space_view()
+@require_POST
+def resync(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpResponse:
+    """Send every member that this connection has not sent yet."""
+    audience = get_audience(request, audience_id)
+    connection = _connection(request, audience, connection_id)
+    try:
+        delivery_connections.resync(connection=connection, actor=request.user)
+    except ConflictError as error:
+        messages.error(request, error.detail)
+    else:
+        messages.success(request, "Members not sent yet are being sent.")
+    return redirect("audiences:overview", space=request.space.slug, audience_id=audience.public_id)
