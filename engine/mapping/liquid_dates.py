@@ -76,7 +76,7 @@ def _directive(when: datetime, found: re.Match[str]) -> str:
     words = _WORDS.get(letter)
     if words is None:
         return found.group()
-    written = words(when)
+    written = str(words(when))
     if "^" in flags:
         written = written.upper()
     if "#" in flags:

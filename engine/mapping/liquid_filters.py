@@ -180,6 +180,14 @@ def _replace_last(value: Any, old: Any, new: Any = "") -> str:
     return before + liquid_text(new) + after if found else whole
 
 
+def _remove(value: Any, pattern: Any) -> str:
+    return _replace(value, pattern)
+
+
+def _remove_last(value: Any, pattern: Any) -> str:
+    return _replace_last(value, pattern)
+
+
 def _truncate(value: Any, length: Any = 50, ending: Any = "...") -> str:
     whole, tail, limit = liquid_text(value), liquid_text(ending), int(_number(length))
     return whole if len(whole) <= limit else whole[: max(0, limit - len(tail))] + tail
@@ -308,9 +316,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "prepend": lambda value, other="": liquid_text(other) + liquid_text(value),
     "push": lambda value, item: [*_items(value), item],
     "raw": lambda value: value,
-    "remove": lambda value, pattern: _replace(value, pattern),
+    "remove": _remove,
     "remove_first": lambda value, pattern: liquid_text(value).replace(liquid_text(pattern), "", 1),
-    "remove_last": lambda value, pattern: _replace_last(value, pattern),
+    "remove_last": _remove_last,
     "replace": _replace,
     "replace_first": lambda value, old, new="": liquid_text(value).replace(liquid_text(old), liquid_text(new), 1),
     "replace_last": _replace_last,

@@ -80,7 +80,7 @@ def coerce_payload(payload: dict[str, Any], fields: Sequence[Field]) -> dict[str
     _check_conditions(payload, declared, problems)
     lists = {field.key for field in declared if field.multiple}
     wrapped = {key: [value] if key in lists and _is_single(value) else value for key, value in payload.items()}
-    coerced = _members(wrapped, declared, "", _ROOT, False, problems)
+    coerced = _members(wrapped, declared, "", _ROOT, keeps_others=False, problems=problems)
     if problems:
         raise PayloadError(problems)
     return coerced
@@ -140,6 +140,7 @@ def _members(
     fields: tuple[Field, ...],
     path: str,
     title: str,
+    *,
     keeps_others: bool,
     problems: list[PayloadProblem],
 ) -> dict[str, Any]:
@@ -151,9 +152,9 @@ def _members(
             problems.append(_missing(path, field.key, title))
     known, coerced = _by_key(fields), {}
     for key, value in payload.items():
-        field = known.get(key)
-        if field is not None:
-            coerced[key] = _check(value, field, pointer(path, key), problems)
+        declared = known.get(key)
+        if declared is not None:
+            coerced[key] = _check(value, declared, pointer(path, key), problems)
         elif keeps_others:
             coerced[key] = value
     return coerced
@@ -162,20 +163,20 @@ def _members(
 def _check(value: Any, field: Field, path: str, problems: list[PayloadProblem]) -> Any:
     title = _capital(field.label)
     if not field.multiple:
-        return _check_one(value, field, _types(field), path, title, problems)
+        return _check_one(value, field, _types(field), path, title=title, problems=problems)
     if isinstance(value, dict):
         problems.append(_wrong_type(value, ("array",), path, title, field.key))
         return value
     items = value if isinstance(value, list) else [value]
     places = [pointer(path, index) for index in range(len(items))]
     return [
-        _check_one(item, field, _TYPES[field.type], place, f"The value at {place}", problems)
+        _check_one(item, field, _TYPES[field.type], place, title=f"The value at {place}", problems=problems)
         for item, place in zip(items, places, strict=True)
     ]
 
 
 def _check_one(
-    value: Any, field: Field, types: tuple[str, ...], path: str, title: str, problems: list[PayloadProblem]
+    value: Any, field: Field, types: tuple[str, ...], path: str, *, title: str, problems: list[PayloadProblem]
 ) -> Any:
     is_right, value = coerce_value(value, types)
     if not is_right:
@@ -183,7 +184,9 @@ def _check_one(
         return value
     if field.type == "object" and field.properties is not None and isinstance(value, dict):
         inner = "The value at " + path if field.multiple else title
-        return _members(value, field.properties, path, inner, field.additional_properties, problems)
+        return _members(
+            value, field.properties, path, inner, keeps_others=field.additional_properties, problems=problems
+        )
     message = _choice_problem(value, field) or (None if field.multiple else _text_problem(value, field))
     message = message or (None if field.multiple else _bound_problem(value, field))
     if message:

@@ -98,7 +98,7 @@ class Writer:
             raise MappingError(message, path=at, phase="validation")
         if body.level >= _INLINE_LEVELS:
             name = self.function(node, at, raw=raw, is_event=body.is_event)
-            return Written(f"{name}(p)", is_sure=not is_directive(node), is_clean=not raw)
+            return Written(f"{name}(p)", is_sure=isinstance(node, list) or not is_directive(node), is_clean=not raw)
         self.depth += 1
         body.level += 1
         if isinstance(node, list):
@@ -194,7 +194,7 @@ class Writer:
         return result
 
 
-def is_directive(node: dict[str, Any]) -> bool:
+def is_directive(node: Mapping[str, Any]) -> bool:
     """Whether an object is resolved as a directive; one with other keys beside it stays as it is (in lists only)."""
     has_directive = False
     for key in node:
