@@ -7,6 +7,7 @@ from typing import Any
 
 from engine import mapping as mapping_kit
 from engine.mapping.fields import Field
+from engine.mapping.payload import PayloadError, prepare_payload
 
 # Members that steer the framework and are no part of a payload.
 STEERING = frozenset({"enable_batching", "batch_size", "batch_keys", "batch_bytes"})
@@ -39,12 +40,10 @@ class Resolver:
             resolved = self._compiled.resolve(event)
         except mapping_kit.MappingError as error:
             raise MappingProblem(str(error)) from error
-        if not isinstance(resolved, dict):
-            raise MappingProblem("The mapping yields nothing for this event.")
-        missing = [field.label for field in self._fields if field.required is True and resolved.get(field.key) is None]
-        if missing:
-            raise MappingProblem(f"Missing: {', '.join(missing)}.")
-        return resolved
+        try:
+            return prepare_payload(resolved, self._fields)
+        except PayloadError as error:
+            raise MappingProblem(str(error)) from error
 
 
 def compile_mapping(mapping: Mapping[str, Any], fields: Sequence[Field]) -> Resolver:

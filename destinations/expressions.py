@@ -1,0 +1,66 @@
+"""The source of a mapping field as one line of text, and back: what the editor shows and reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?\Z")
+_LITERALS = {"true": True, "false": False, "null": None}
+
+
+class ExpressionError(ValueError):
+    """The text starts like JSON and is none."""
+
+
+def to_text(value: Any) -> str:
+    """`$.userId` for a path, the text of a template, plain text as it is, JSON for everything else."""
+    if value is None:
+        return ""
+    if isinstance(value, dict) and len(value) == 1:
+        path, template = value.get("@path"), value.get("@template")
+        if isinstance(path, str) and path.startswith("$"):
+            return path
+        if isinstance(template, str) and "{{" in template and from_text(template) == value:
+            return template
+    if isinstance(value, str) and _read(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=None if _is_short(value) else 2)
+
+
+def from_text(text: str) -> Any:
+    """What a person typed as a mapping value. None for nothing typed.
+
+    `$.…` is a path of the event; `{`, `[` and `"` start JSON (directives too); numbers, true, false and null are
+    themselves; a text with `{{…}}` is a template; anything else is text. Raises ExpressionError.
+    """
+    text = text.strip()
+    return _read(text) if text else None
+
+
+def _read(text: str) -> Any:
+    if text == "$" or text.startswith(("$.", "$[")):
+        return {"@path": text}
+    if text[:1] in ("{", "[", '"') and text[:2] != "{{":
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ExpressionError(
+                f"This is not valid JSON: {error}. Put text that starts like this in quotes."
+            ) from None
+    if "{{" in text:
+        return {"@template": text}
+    return _LITERALS[text] if text in _LITERALS else _number_or_text(text)
+
+
+def _number_or_text(text: str) -> Any:
+    """A number written as JSON writes it; "007", "1_000" and "nan" are text."""
+    if not _NUMBER.match(text):
+        return text
+    number = json.loads(text)
+    return number if abs(number) < 1e300 else text
+
+
+def _is_short(value: Any) -> bool:
+    return len(json.dumps(value)) < 60
