@@ -32,7 +32,7 @@ SECTIONS = (
         label="Profiles",
         icon="contact",
         route="profiles:list",
-        owns=("profiles:list", "profiles:detail", "profiles:tab"),
+        owns=("profiles:list", "profiles:detail", "profiles:event"),
     ),
     Section(label="Destinations", icon="send", route="destinations:list", owns=("destinations",)),
     Section(label="Delivery", icon="activity", route="delivery:overview", owns=("delivery",)),
@@ -72,10 +72,10 @@ def nav_spaces(user: User, current: Space | None) -> list[dict[str, Any]]:
     ]
 
 
-def route_url(route: str, space: Space) -> str:
+def route_url(route: str, space: Space, **parameters: object) -> str:
     """The address of a page of the space, "" when the page does not exist."""
     try:
-        return reverse(route, kwargs={"space": space.slug})
+        return reverse(route, kwargs={"space": space.slug, **parameters})
     except NoReverseMatch:
         return ""
 

@@ -1,0 +1,71 @@
+"""What the pages of a source show of the pipeline: counts, and the messages that were rejected and why."""
+
+from __future__ import annotations
+
+import json
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from common.keyset import keyset_page
+from ingest import selectors
+from profiles.masking import masked
+from spaces.access import SpaceRequest, space_view
+from spaces.models import Source
+from spaces.selectors import sources_of
+
+
+@space_view()
+@require_GET
+def source_counts(request: SpaceRequest) -> HttpResponse:
+    """The table of sources with its counts; a whole page without htmx."""
+    shown = {
+        "sources": sources_of(request.space),
+        "counts": _Zeros(selectors.counts_by_source(request.space, now=timezone.now())),
+    }
+    return render(request, "spaces/_source_rows.html" if request.htmx else "spaces/source_list.html", shown)
+
+
+@space_view()
+@require_GET
+def source_activity(request: SpaceRequest, source_id: str) -> HttpResponse:
+    """Counts and rejected messages of one source: a live fragment, and a page of its own."""
+    source = get_object_or_404(Source.objects.in_space(request.space), public_id=source_id)
+    now = timezone.now()
+    hours = selectors.counts_by_hour(source, now=now)
+    page = keyset_page(
+        selectors.rejected_of(source),
+        after=request.GET.get("after", ""),
+        before=request.GET.get("before", ""),
+        size=5 if request.htmx else 50,
+    )
+    shows_pii = request.member.has_pii_access
+    shown = {
+        "source": source,
+        "counts": selectors.counts_by_source(request.space, now=now).get(source.pk, selectors.Counts()),
+        "values": [count for _, count in hours],
+        "titles": [f"{hour:%d %b %H:00} UTC: {count:,}" for hour, count in hours],
+        "page": page,
+        "rejected": [{"row": row, "message": _readable(row.message, shows_pii)} for row in page.rows],
+    }
+    template = "ingest/_source_activity.html" if request.htmx else "ingest/source_activity.html"
+    return render(request, template, shown)
+
+
+class _Zeros(dict[int, selectors.Counts]):
+    """A source that received nothing has counted zero, which is known."""
+
+    def get(self, key: int, default: object = None) -> selectors.Counts:  # type: ignore[override]
+        return super().get(key) or selectors.Counts()
+
+
+def _readable(message: str, shows_pii: bool) -> object:
+    """The rejected message; masked where it can be read as JSON, withheld where it cannot."""
+    if shows_pii:
+        return message
+    try:
+        return masked(json.loads(message))
+    except (ValueError, RecursionError):
+        return "Hidden: it may hold personal data."
