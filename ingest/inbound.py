@@ -57,7 +57,7 @@ def claim(limit: int) -> tuple[list[int], dict[int, list[Message]]]:
     ids: list[int] = []
     by_space: dict[int, list[Message]] = {}
     found = last = 0
-    block = 32
+    block = 4
     with connection.cursor() as cursor:
         while found < limit:
             cursor.execute(

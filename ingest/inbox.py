@@ -15,6 +15,7 @@ import psycopg
 from django.db import connections
 
 from common.tasks import wake
+from ingest.tasks import process_inbound
 from ingest.write_keys import KnownSource, WriteKeys
 
 logger = logging.getLogger(__name__)
@@ -179,8 +180,6 @@ class Inbox:
         return connection
 
     def _wake_pipeline(self) -> None:
-        from ingest.tasks import process_inbound  # noqa: PLC0415 - a task imports its service
-
         while not self._is_stopping:
             self._wake.wait()
             self._wake.clear()

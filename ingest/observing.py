@@ -126,7 +126,8 @@ def _write_fields(news: dict[FieldKey, tuple[str, list[Any]]]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT o.space_id, o.scope, o.event_type, o.event_name, o.path, o.samples::text "
-            "FROM json_to_recordset(%s) AS i(s int, c text, t smallint, n text, p text) JOIN observed_field o ON o.space_id = i.s "
+            "FROM json_to_recordset(%s) AS i(s int, c text, t smallint, n text, p text) "
+            "JOIN observed_field o ON o.space_id = i.s "
             "AND o.scope = i.c AND o.event_type = i.t AND o.event_name = i.n AND o.path = i.p",
             [msgspec.json.encode(rows).decode()],
         )

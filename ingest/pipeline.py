@@ -17,6 +17,7 @@ from django.utils import timezone
 from psycopg import errors
 
 from audiences.services.locks import lock_space
+from audiences.tasks import compute
 from common.tasks import enqueue
 from ingest.inbound import Message, claim, forget
 from ingest.resolving import IdentityConflictError
@@ -71,8 +72,6 @@ def _process(limit: int) -> int:
     forget(row_ids)
     write_tally(total)
     if total.has_changes:
-        from audiences.tasks import compute  # noqa: PLC0415 - a task imports its service
-
         enqueue(compute)
     return sum(map(len, by_space.values()))
 

@@ -1,0 +1,32 @@
+"""Housekeeping: partitions ahead of time, and what is past its retention dropped. Safe to run twice."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+
+@shared_task(name="engage_admin.keep_house", queue="default")
+def keep_house() -> None:
+    from datetime import timedelta
+
+    from django.conf import settings
+    from django.utils import timezone
+
+    from ingest.retention import forget_old
+    from profiles.services.partitions import (
+        DAYS_AHEAD,
+        MONTHS_AHEAD,
+        drop_partitions,
+        make_partitions,
+        shift,
+        start_of,
+    )
+
+    now = timezone.now()
+    make_partitions(table="event", span="month", now=now, ahead=MONTHS_AHEAD)
+    oldest = shift(start_of(now, "month"), "month", -settings.ENGAGE_EVENT_RETENTION_MONTHS)
+    drop_partitions(table="event", span="month", before=oldest)
+    for table in ("delivery_log", "attempt"):
+        make_partitions(table=table, span="day", now=now, ahead=DAYS_AHEAD)
+        drop_partitions(table=table, span="day", before=now - timedelta(days=settings.ENGAGE_DELIVERY_RETENTION_DAYS))
+    forget_old(now=now)
