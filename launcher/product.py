@@ -29,7 +29,9 @@ SWITCH_WORDS = ("1", "true", "yes", "on")
 def run_product(folder: DataFolder) -> int:
     """Run everything in the foreground. Returns 1 when a process ended by itself; stopped by an exception else."""
     host, port = os.environ.get("ENGAGE_HOST") or LOOPBACK, wanted_port()
-    with running_servers(folder) as servers:
+    demo = os.environ.get("ENGAGE_DEMO", "").lower() in SWITCH_WORDS
+    settings = {"PORT": str(port), "ENGAGE_HOST": host, "ENGAGE_DEMO": "1" if demo else "0"}
+    with running_servers(folder, settings=settings) as servers:
         if not is_free(port, host):
             raise LauncherError(
                 f"Port {port} on {host} is in use by another program, or not allowed for this user. Stop that "
@@ -38,14 +40,11 @@ def run_product(folder: DataFolder) -> int:
         environment = {
             **os.environ,
             **servers.environment,
-            "PORT": str(port),
-            "ENGAGE_HOST": host,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "PYTHONUNBUFFERED": "1",
         }
         _manage(["migrate", "--noinput", "--verbosity", "0"], environment, "Bringing the database up to date")
         _manage(["collectstatic", "--noinput", "--verbosity", "0"], environment, "Collecting static files")
-        demo = os.environ.get("ENGAGE_DEMO", "").lower() in SWITCH_WORDS
         if demo:
             _manage(["demo", "--load"], environment, "Preparing the demo workspace")
         return _run_processes(servers, environment, host=host, port=port, demo=demo)

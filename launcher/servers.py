@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
@@ -37,10 +37,13 @@ class Servers:
 
 
 @contextmanager
-def running_servers(folder: DataFolder, *, throwaway: bool = False) -> Iterator[Servers]:
+def running_servers(
+    folder: DataFolder, *, throwaway: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[Servers]:
     """Take `folder`, start what the environment does not name, and stop it in the end: PostgreSQL last.
 
-    A throw-away pair ignores DATABASE_URL and REDIS_URL and is quick rather than safe.
+    `settings` are told to commands in a second shell beside the addresses. A throw-away pair ignores DATABASE_URL and
+    REDIS_URL and is quick rather than safe.
     """
     lock = folder.take()
     with ExitStack() as stack:
@@ -66,6 +69,7 @@ def running_servers(folder: DataFolder, *, throwaway: bool = False) -> Iterator[
             redis_url = valkey.start()
             watchdog.watch(valkey.process, "valkey")
         environment = product_environment(folder, keys, database_url=database_url, redis_url=redis_url)
+        environment |= settings or {}
         write_env(folder.run_env, environment)
         yield Servers(environment, watchdog, postgres, valkey)
 
