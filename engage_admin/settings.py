@@ -229,6 +229,8 @@ ENGAGE_TASK_SECONDS = env_int("ENGAGE_TASK_SECONDS", 20)
 # Inbound messages with a messageId seen within this many days are duplicates (>= 1).
 ENGAGE_DEDUPE_DAYS = env_int("ENGAGE_DEDUPE_DAYS", 7)
 ENGAGE_EVENT_RETENTION_MONTHS = env_int("ENGAGE_EVENT_RETENTION_MONTHS", 36)
+# Delivery runs at once, over all worker processes; each serves every destination, at most two are useful a core.
+ENGAGE_DELIVER_RUNS = env_int("ENGAGE_DELIVER_RUNS", 2)
 ENGAGE_DELIVERY_RETENTION_DAYS = env_int("ENGAGE_DELIVERY_RETENTION_DAYS", 30)
 ENGAGE_REJECTED_RETENTION_DAYS = env_int("ENGAGE_REJECTED_RETENTION_DAYS", 30)
 # Hosts and networks that deliveries may reach although they are not public, e.g. "127.0.0.0/8,10.1.2.3".

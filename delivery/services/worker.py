@@ -1,0 +1,238 @@
+"""The delivery worker: one loop that serves all destinations with due calls over one libcurl pool.
+
+Each destination is a lane with its own limit of calls in flight, its own cap and its own breaker, so that one that
+hangs or fails holds nothing but its own slots. Calls are claimed in blocks, outcomes are written in blocks.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from django.conf import settings
+from django.db import OperationalError, transaction
+from django.db import connection as database
+from django.utils import timezone
+
+from common.http import CurlPool
+from common.tasks import wake
+from delivery.models import DestinationHealth
+from delivery.services import outbox, outcomes
+from delivery.services.breaker import Breaker
+from delivery.services.lanes import Lane
+from delivery.services.outbox import LEASE
+from delivery.tasks import deliver
+from destinations.config import load_config
+from destinations.models import Destination
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 500
+POOL_CONCURRENCY = 400
+LANE_CONCURRENCY = 50
+# Outcomes wait this long for company; what is answered but not written would be repeated after a kill.
+FLUSH_SECONDS = 0.1
+LOOK_SECONDS = 0.5
+CONFIGURE_SECONDS = 1.0
+RENEW_SECONDS = 5.0
+FLUSH_TRIES = 5
+# Runs at once, over all processes: each occupies a worker process until its destinations are served.
+LOCK_CLASS = 71_002
+
+
+def run_once() -> None:
+    """The task's body: deliver until nothing is due or the time of a task is over, then hand over."""
+    slot = _take_slot()
+    if slot is None:
+        return
+    try:
+        with CurlPool(concurrency=POOL_CONCURRENCY) as pool:
+            is_done = Worker(pool=pool).run(seconds=settings.ENGAGE_TASK_SECONDS)
+    finally:
+        _free_slot(slot)
+    if not is_done:
+        wake(deliver)
+
+
+def _take_slot() -> int | None:
+    with database.cursor() as cursor:
+        for slot in range(settings.ENGAGE_DELIVER_RUNS):
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, slot])
+            row = cursor.fetchone()
+            if row and row[0]:
+                return slot
+    return None
+
+
+def _free_slot(slot: int) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_CLASS, slot])
+
+
+class Worker:
+    """`clock` is the time that due times, leases and horizons are judged by."""
+
+    def __init__(self, *, pool: CurlPool, clock: Callable[[], datetime] = timezone.now) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._lanes: dict[int, Lane] = {}
+        self._look_at = self._configure_at = self._flush_at = self._renew_at = 0.0
+        self._found_work = False
+
+    def run(self, *, seconds: float) -> bool:
+        """Serve for at most `seconds` (answers that are on the way are awaited). True when nothing was left to do."""
+        deadline = time.monotonic() + seconds
+        self._renew_at = time.monotonic() + RENEW_SECONDS
+        while True:
+            started = time.monotonic()
+            is_over = started >= deadline
+            if is_over:
+                self._give_back_all()
+            else:
+                self._look(started)
+            wait = self._serve(is_over=is_over)
+            self._flush(started)
+            self._renew(started)
+            if all(lane.is_idle and not lane.results for lane in self._lanes.values()) and (
+                is_over or not self._found_work
+            ):
+                break
+            self._move(wait)
+        for lane in self._lanes.values():
+            lane.breaker.write(self._clock(), is_last=True)
+        return not is_over
+
+    def _look(self, monotonic: float) -> None:
+        """Find destinations with due calls, and now and then take over changed settings."""
+        if monotonic >= self._configure_at:
+            self._configure_at = monotonic + CONFIGURE_SECONDS
+            for destination_id in list(self._lanes):
+                self._configure(destination_id)
+        if monotonic < self._look_at:
+            return
+        self._look_at = monotonic + LOOK_SECONDS
+        now = self._clock()
+        due = outbox.due_destinations(now=now)
+        known = set(
+            Destination.objects.filter(pk__in=due, deleted_at=None, is_enabled=True).values_list("pk", flat=True)
+        )
+        resting = set(
+            DestinationHealth.objects.filter(destination_id__in=known, open_until__gt=now).values_list("pk", flat=True)
+        )
+        for destination_id in due:
+            if destination_id in known - resting and destination_id not in self._lanes:
+                self._open(destination_id)
+        self._found_work = False
+
+    def _open(self, destination_id: int) -> None:
+        config = load_config(destination_id)
+        if config is None or not config.is_enabled:
+            return
+        breaker = Breaker(destination_id)
+        breaker.load()
+        self._lanes[destination_id] = Lane(config=config, pool=self._pool, breaker=breaker, clock=self._clock)
+
+    def _configure(self, destination_id: int) -> None:
+        lane = self._lanes[destination_id]
+        config = load_config(destination_id)
+        if config is None or not config.is_enabled:
+            self._release(lane)
+            if lane.is_idle and not lane.results:
+                del self._lanes[destination_id]
+            return
+        lane.breaker.load()
+        lane.configure(config)
+
+    def _serve(self, *, is_over: bool) -> float:
+        """Claim and start calls, each lane in its turn; returns how long nothing can be started."""
+        share = max(4, min(LANE_CONCURRENCY, POOL_CONCURRENCY // (len(self._lanes) + 1)))
+        wait = 0.05
+        now = self._clock()
+        for lane in self._lanes.values():
+            if not is_over:
+                self._claim(lane, now)
+            slot = lane.pump(now=now, limit=share)
+            if slot > 0:
+                wait = min(wait, slot)
+            if lane.breaker.is_open(now) and lane.unsent:
+                self._release(lane)
+        return wait
+
+    def _claim(self, lane: Lane, now: datetime) -> None:
+        """Keep about a second of work at hand: a block, or as much as the cap lets go."""
+        monotonic = time.monotonic()
+        if monotonic < lane.claim_at or lane.breaker.is_open(now) or not lane.config.is_enabled:
+            return
+        wanted = BLOCK
+        if lane.cap is not None:
+            wanted = max(1, min(BLOCK, round(lane.cap.per_second)))
+        if lane.breaker.is_probing:
+            wanted = 1 if lane.is_idle else 0
+        if lane.unsent > wanted // 2 or not wanted:
+            return
+        claimed = outbox.claim(destination_id=lane.config.id, limit=wanted, now=now)
+        if not claimed:
+            lane.claim_at = monotonic + (FLUSH_SECONDS if lane.held or lane.results else LOOK_SECONDS)
+            return
+        self._found_work = True
+        aside = lane.accept(claimed, held_until=now + LEASE)
+        if aside:
+            outbox.hold(aside)
+
+    def _move(self, wait: float) -> None:
+        if self._pool.in_flight:
+            self._pool.perform(wait)
+        else:
+            time.sleep(wait)
+
+    def _flush(self, monotonic: float) -> None:
+        """Write down outcomes: a full block at once, fewer after FLUSH_SECONDS or when nothing else goes on."""
+        waiting = sum(len(lane.results) for lane in self._lanes.values())
+        if not waiting or (waiting < BLOCK and monotonic < self._flush_at and self._pool.in_flight):
+            return
+        self._flush_at = monotonic + FLUSH_SECONDS
+        results = [result for lane in self._lanes.values() for result in lane.results]
+        for start in range(0, len(results), BLOCK):
+            self._write(results[start : start + BLOCK])
+        for lane in self._lanes.values():
+            if lane.results:
+                lane.results.clear()
+                lane.claim_at = 0.0
+                lane.breaker.write(self._clock())
+
+    def _write(self, results: list[outcomes.Result]) -> None:
+        """A deadlock with a pause, or a database that is away for a moment, must not lose what was delivered."""
+        for attempt in range(1, FLUSH_TRIES + 1):
+            try:
+                outcomes.record(results, now=self._clock())
+                return
+            except OperationalError:
+                if attempt == FLUSH_TRIES or transaction.get_connection().in_atomic_block:
+                    raise
+                logger.warning("outcomes could not be written, trying again", exc_info=True)
+                database.close_if_unusable_or_obsolete()
+                time.sleep(0.2 * attempt)
+
+    def _renew(self, monotonic: float) -> None:
+        """Hold on to calls that wait longer than a part of their lease."""
+        if monotonic < self._renew_at:
+            return
+        self._renew_at = monotonic + RENEW_SECONDS
+        now = self._clock()
+        for lane in self._lanes.values():
+            old = [item for item in lane.held.values() if item.held_until - now < LEASE / 2]
+            if old:
+                outbox.renew([item.claimed for item in old], now=now)
+                for item in old:
+                    item.held_until = now + LEASE
+
+    def _release(self, lane: Lane) -> None:
+        back = lane.give_back()
+        if back:
+            outbox.release(back)
+
+    def _give_back_all(self) -> None:
+        for lane in self._lanes.values():
+            self._release(lane)
