@@ -85,13 +85,10 @@ def compile_audiences(
     verdicts = [builder.verdict(item.condition, item.options) for item in inputs]
     statement = builder.statement
     ids = statement.param([item.audience_id for item in inputs], "bigint[]")
-    holding = ", ".join(verdict.holds for verdict in verdicts)
-    flipping = ", ".join(verdict.flips_at for verdict in verdicts)
     farthest = statement.instant(micros_of(now) + FARTHEST_RECHECK // _MICROSECOND)
     parts = [
         *builder.ctes(),
-        f"verdicts AS (SELECT f.id AS profile_id, unnest({ids}) AS audience_id, unnest(ARRAY[{holding}]) AS is_member,"
-        f" unnest(ARRAY[{flipping}]) AS flips_at FROM facts f)",
+        f"verdicts AS (SELECT f.id AS profile_id, {_rows(inputs, verdicts, ids)} FROM facts f)",
         "result AS (SELECT v.profile_id, v.audience_id, v.is_member,"
         f" CASE WHEN v.flips_at < {NEVER} THEN LEAST(v.flips_at, {farthest}) END AS recheck_at FROM verdicts v)",
     ]
@@ -125,6 +122,15 @@ def preview_query(
         sql=f"WITH {', '.join([*ctes, members])} SELECT (SELECT count(*) FROM members) AS size, {sample} AS sample",
         params=builder.statement.params,
     )
+
+
+def _rows(inputs: Sequence[CompiledInput], verdicts: Sequence[Verdict], ids: str) -> str:
+    """A row an audience; unnest compiles its expressions once, where VALUES would do so for every profile."""
+    if len(inputs) == 1:
+        return f"({ids})[1] AS audience_id, {verdicts[0].holds} AS is_member, {verdicts[0].flips_at} AS flips_at"
+    holding = ", ".join(verdict.holds for verdict in verdicts)
+    flipping = ", ".join(verdict.flips_at for verdict in verdicts)
+    return f"unnest({ids}) AS audience_id, unnest(ARRAY[{holding}]) AS is_member, unnest(ARRAY[{flipping}]) AS flips_at"
 
 
 def wants_events(node: Node) -> bool:
@@ -248,7 +254,7 @@ class _Builder:
         statement = self.statement
         tests = [f"p.space_id = {statement.space}", f"p.collection = {statement.param(self.collection, 'smallint')}"]
         tests += within(self.scope, "p.id", statement)
-        return f"scope AS (SELECT p.id, p.traits FROM profile p WHERE {_and(tests)})"
+        return f"scope AS NOT MATERIALIZED (SELECT p.id, p.traits FROM profile p WHERE {_and(tests)})"
 
     def _events(self) -> str:
         statement = self.statement
