@@ -1,0 +1,32 @@
+"""Pages of destinations, under /s/<space>/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from destinations.views import destinations, mappings, tester
+
+app_name = "destinations"
+
+ONE = "destinations/<slug:destination_id>/"
+
+urlpatterns = [
+    path("destinations/", destinations.destination_list, name="list"),
+    path("destinations/new/", destinations.catalog, name="catalog"),
+    path("destinations/new/<slug:connector>/", destinations.destination_new, name="new"),
+    path(ONE, destinations.destination, name="detail"),
+    path(f"{ONE}settings/", destinations.destination_settings, name="settings"),
+    path(f"{ONE}toggle/", destinations.destination_toggle, name="toggle"),
+    path(f"{ONE}delete/", destinations.destination_delete, name="delete"),
+    path(f"{ONE}check/", destinations.destination_check, name="check"),
+    path(f"{ONE}mappings/", mappings.mapping_list, name="mappings"),
+    path(f"{ONE}mappings/new/", mappings.mapping_new, name="mapping_new"),
+    path(f"{ONE}mappings/preview/", mappings.mapping_preview, name="mapping_preview"),
+    path(f"{ONE}mappings/<slug:mapping_id>/", mappings.mapping, name="mapping"),
+    path(f"{ONE}mappings/<slug:mapping_id>/toggle/", mappings.mapping_toggle, name="mapping_toggle"),
+    path(f"{ONE}mappings/<slug:mapping_id>/duplicate/", mappings.mapping_duplicate, name="mapping_duplicate"),
+    path(f"{ONE}mappings/<slug:mapping_id>/delete/", mappings.mapping_delete, name="mapping_delete"),
+    path(f"{ONE}tester/", tester.event_tester, name="tester"),
+    path(f"{ONE}tester/event/", tester.event_sample, name="tester_event"),
+    path(f"{ONE}tester/send/", tester.event_send, name="tester_send"),
+]
