@@ -49,7 +49,10 @@ def receive(request: HttpRequest, name: str) -> HttpResponse:
         body=request.body,
         how=how,
     )
-    return JsonResponse(answer, status=status)
+    response = JsonResponse(answer, status=status)
+    # An answer that was asked for is no error of this server; without this Django logs each 5xx.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 @require_safe

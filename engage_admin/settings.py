@@ -55,6 +55,8 @@ def database_from_url(url: str) -> dict[str, object]:
 
 DEBUG = env_bool("ENGAGE_DEBUG", False)
 ENGAGE_DEMO = env_bool("ENGAGE_DEMO", False)
+# How many people the demo's Prod space has.
+ENGAGE_DEMO_PEOPLE = env_int("ENGAGE_DEMO_PEOPLE", 11_500)
 ENGAGE_DATA = Path(os.environ.get("ENGAGE_DATA", BASE_DIR / ".data")).resolve()
 PORT = env_int("PORT", 8000)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 import zstandard
-from destinations.services.destinations import create_destination
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -24,6 +23,7 @@ from audiences.services.audiences import create_audience
 from audiences.services.connections import ConnectionSpec
 from demo.services.shop import Size, history
 from destinations.models import Destination
+from destinations.services.destinations import create_destination
 from ingest.models import InboundBatch
 from spaces.models import ApiToken, Member, Source, Space, SpaceKind, User, Workspace
 from spaces.services.sources import create_source
@@ -34,8 +34,6 @@ EMAIL = "demo@acme.example"
 WORKSPACE = "Acme Store"
 TOKEN_LABEL = "Demo"  # noqa: S105 - a label
 MESSAGES_A_BATCH = 500
-PROD_SIZE = Size(customers=9_500, visitors=1_500)
-DEV_SIZE = Size(customers=250, visitors=50)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +87,17 @@ def load(*, say: Callable[[str], None], now: datetime | None = None) -> DemoLogi
     now = now or timezone.now()
     with transaction.atomic():
         prod, dev = _spaces()
-    _fill(prod, PROD_SIZE, now, seed=7, say=say)
-    _fill(dev, DEV_SIZE, now, seed=8, say=say)
+    _fill(prod, size_of(settings.ENGAGE_DEMO_PEOPLE), now, seed=7, say=say)
+    _fill(dev, size_of(settings.ENGAGE_DEMO_PEOPLE // 40), now, seed=8, say=say)
     found = login()
     if found is None:
         raise RuntimeError("The demo space has no source after loading it.")
     return found
+
+
+def size_of(people: int) -> Size:
+    """Of all people one in seven never says who they are."""
+    return Size(customers=people - people // 7, visitors=people // 7)
 
 
 def _spaces() -> tuple[Space, Space]:

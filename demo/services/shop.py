@@ -13,86 +13,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 FIRST_NAMES = [
-    "Ada",
-    "Ben",
-    "Chloe",
-    "Diego",
-    "Emma",
-    "Farid",
-    "Grace",
-    "Hugo",
-    "Ines",
-    "Jonas",
-    "Kira",
-    "Liam",
-    "Maya",
-    "Noah",
-    "Olga",
-    "Pavel",
-    "Quinn",
-    "Rosa",
-    "Sven",
-    "Tara",
-    "Umar",
-    "Vera",
-    "Wen",
-    "Ximena",
-    "Yusuf",
-    "Zoe",
-    "Anna",
-    "Bilal",
-    "Carla",
-    "Dmitri",
-    "Elif",
-    "Finn",
-    "Gita",
-    "Hana",
-    "Ivan",
-    "Julia",
-    "Kofi",
-    "Lena",
-    "Marco",
-    "Nadia",
-    "Otto",
-    "Priya",
-]
+    "Ada", "Ben", "Chloe", "Diego", "Emma", "Farid", "Grace", "Hugo", "Ines", "Jonas", "Kira", "Liam", "Maya",
+    "Noah", "Olga", "Pavel", "Quinn", "Rosa", "Sven", "Tara", "Umar", "Vera", "Wen", "Ximena", "Yusuf", "Zoe",
+    "Anna", "Bilal", "Carla", "Dmitri", "Elif", "Finn", "Gita", "Hana", "Ivan", "Julia", "Kofi", "Lena", "Marco",
+    "Nadia", "Otto", "Priya",
+]  # fmt: skip
 LAST_NAMES = [
-    "Abel",
-    "Becker",
-    "Costa",
-    "Dubois",
-    "Evans",
-    "Fischer",
-    "Garcia",
-    "Haas",
-    "Ito",
-    "Jensen",
-    "Kaya",
-    "Lopez",
-    "Meyer",
-    "Nguyen",
-    "Okafor",
-    "Petrov",
-    "Quist",
-    "Rossi",
-    "Silva",
-    "Tanaka",
-    "Ueda",
-    "Vogel",
-    "Weber",
-    "Xu",
-    "Yilmaz",
-    "Zhang",
-    "Andersen",
-    "Brown",
-    "Chen",
-    "Diaz",
-    "Eriksen",
-    "Fontaine",
-    "Gupta",
-    "Hughes",
-    "Ivanova",
-]
+    "Abel", "Becker", "Costa", "Dubois", "Evans", "Fischer", "Garcia", "Haas", "Ito", "Jensen", "Kaya", "Lopez",
+    "Meyer", "Nguyen", "Okafor", "Petrov", "Quist", "Rossi", "Silva", "Tanaka", "Ueda", "Vogel", "Weber", "Xu",
+    "Yilmaz", "Zhang", "Andersen", "Brown", "Chen", "Diaz", "Eriksen", "Fontaine", "Gupta", "Hughes", "Ivanova",
+]  # fmt: skip
 CITIES = [
     ("Berlin", "DE"), ("London", "GB"), ("Paris", "FR"), ("Madrid", "ES"), ("New York", "US"), ("Austin", "US"),
     ("Toronto", "CA"), ("Lisbon", "PT"), ("Warsaw", "PL"), ("Tokyo", "JP"), ("Istanbul", "TR"), ("São Paulo", "BR"),
@@ -109,6 +39,8 @@ PAGES = [("Home", "/"), ("Shoes", "/shoes"), ("Jackets", "/jackets"), ("Sale", "
 PLANS = ["free", "free", "free", "plus", "plus", "pro"]
 DAYS = 30
 SECONDS_A_DAY = 86_400
+# The share of people who lose interest within their first days.
+LAPSED = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +86,8 @@ def _life(visitor: Visitor, name: str, rng: random.Random, now: datetime) -> Ite
         yield from _sign_up(visitor, name, rng, arrived + timedelta(minutes=3))
     visits = max(1, round(visitor.keenness * rng.uniform(0.6, 2.1)))
     span = (now - arrived).total_seconds()
+    if rng.random() < LAPSED:
+        span = min(span, rng.uniform(1, 6) * SECONDS_A_DAY)
     for at in sorted(arrived + timedelta(seconds=rng.uniform(240, max(span, 241))) for _ in range(visits)):
         if at < now:
             yield from _visit(visitor, rng, at, now)
@@ -243,7 +177,7 @@ def _page(visitor: Visitor, rng: random.Random, at: datetime, known: bool) -> di
         "type": "page",
         **_identity(visitor, known),
         "name": name,
-        "properties": {"path": path, "url": f"https://acme.example{path}", "title": f"{name} – Acme Store"},
+        "properties": {"path": path, "url": f"https://acme.example{path}", "title": f"{name} - Acme Store"},
         "timestamp": _iso(at),
     }
 
