@@ -18,9 +18,9 @@ from audiences.compiler import (
     Everyone,
     IdRange,
     TheseProfiles,
+    builder,
     compile_audiences,
     preview_query,
-    queries,
 )
 from audiences.tests.strategies_conditions import NOW, definitions, profiles
 from engine.conditions import Options, evaluate, parse
@@ -157,7 +157,7 @@ def test_changes_are_what_differs_from_the_stored(chosen, states, stored, most_i
     everything = run(compile_audiences(SPACE, inputs, Everyone(), NOW, references=REFERENCES))
     scopes = [Everyone(), TheseProfiles(ids=[*range(1, len(states) + 1)]), IdRange(first=1, last=len(states))]
 
-    with mock.patch.object(queries, "MOST_IN_ONE_PASS", most_in_one_pass):
+    with mock.patch.object(builder, "MOST_IN_ONE_PASS", most_in_one_pass):
         changes = [
             run(compile_audiences(SPACE, inputs, scope, NOW, references=REFERENCES, changed_only=True))
             for scope in scopes

@@ -1,0 +1,226 @@
+"""The tables of a statement: the scope, one pass over its events, and the facts of each profile that verdicts read."""
+
+# ruff: noqa: S608 - the texts are built from our own templates; every value of a definition is a parameter.
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from audiences.compiler.events import FUTURE, event_verdict, thresholds
+from audiences.compiler.scopes import Scope, TheseProfiles, within
+from audiences.compiler.statement import NEVER, CompileError, Statement
+from audiences.compiler.trees import Verdict, combined, negated
+from audiences.compiler.values import flips_at, holds, relative_interval, walk
+from engine.conditions.nodes import AllNode, AnyNode, AudienceNode, Condition, EventNode, Node, NotNode, TraitNode
+from engine.conditions.operators import RELATIVE_DATES
+from engine.conditions.profile_state import KNOWN_IDENTIFIERS, Options
+from profiles.models import ACCOUNTS, USERS
+
+COLLECTIONS = {"users": USERS, "accounts": ACCOUNTS}
+MOST_IN_ONE_PASS = 24
+MOST_PASSES = 12
+
+
+def wants_events(node: Node) -> bool:
+    """Whether nobody without any of the node's events can belong: then such profiles need not be looked at."""
+    match node:
+        case EventNode():
+            return thresholds(node.count)[0] > 0
+        case AllNode():
+            return any(wants_events(child) for child in node.children)
+        case AnyNode():
+            return all(wants_events(child) for child in node.children)
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pass:
+    columns: list[str]
+    where: str
+
+
+class Builder:
+    """The statement of some conditions of one collection: ask for verdicts first, then for the tables they read."""
+
+    def __init__(
+        self,
+        space_id: int,
+        collection: str,
+        scope: Scope,
+        now: datetime,
+        references: Mapping[str, int],
+        *,
+        is_timed: bool,
+    ) -> None:
+        self.statement = Statement(space_id=space_id, now=now, is_timed=is_timed)
+        self.collection = COLLECTIONS[collection]
+        self.scope = scope
+        self.references = references
+        self.only_with_events = False
+
+    def verdict(self, condition: Condition, options: Options) -> Verdict:
+        found = self._node(condition.where, options)
+        if self.collection != USERS or options.include_anonymous:
+            return found
+        known = self._has_identifier(KNOWN_IDENTIFIERS)
+        changes = NEVER if found.flips_at == NEVER else f"(CASE WHEN {known} THEN {found.flips_at} ELSE {NEVER} END)"
+        return Verdict(holds=f"({known} AND {found.holds})", flips_at=changes)
+
+    def _node(self, node: Node, options: Options) -> Verdict:
+        match node:
+            case AllNode() | AnyNode():
+                children = [self._node(child, options) for child in node.children]
+                return combined(children, is_all=isinstance(node, AllNode))
+            case NotNode():
+                return negated(self._node(node.child, options))
+            case EventNode():
+                return event_verdict(node, options, self.statement)
+            case TraitNode():
+                return self._trait(node)
+            case AudienceNode():
+                member = self._membership(node.audience)
+                return Verdict(holds=member if node.member else f"(NOT {member})")
+        found = self._has_identifier([node.identifier])
+        return Verdict(holds=found if node.exists else f"(NOT {found})")
+
+    def _trait(self, node: TraitNode) -> Verdict:
+        statement = self.statement
+        value = walk("s.traits", node.test.path, statement)
+        holding = f"f.{statement.facts.add(holds(node.test, value, statement, traits='s.traits'))}"
+        if not statement.is_timed or node.test.operator not in RELATIVE_DATES:
+            return Verdict(holds=holding)
+        change = flips_at(relative_interval(node.test, value, statement), statement)
+        return Verdict(holds=holding, flips_at=f"f.{statement.facts.add(change)}")
+
+    def _membership(self, reference: str) -> str:
+        audience_id = self.references.get(reference)
+        if audience_id is None:
+            raise CompileError(f'No audience "{reference}" exists in this space; choose another.')
+        name = self.statement.memberships.setdefault(audience_id, f"m{len(self.statement.memberships)}")
+        return f"coalesce(f.{name}, false)"
+
+    def _has_identifier(self, kinds: Sequence[str]) -> str:
+        statement = self.statement
+        tests = [
+            f"x.space_id = {statement.space}",
+            "x.profile_id = s.id",
+            f"x.id_type = ANY ({statement.texts(kinds)})",
+            *within(self.scope, "x.profile_id", statement),
+        ]
+        return f"f.{statement.facts.add(f'EXISTS (SELECT FROM external_id x WHERE {_and(tests)})')}"
+
+    def ctes(self) -> list[str]:
+        """`scope`, one for each kind of fact, and `facts` with a row a profile."""
+        statement = self.statement
+        facts = ["s.id", *statement.facts.select()]
+        joins = ["scope s"]
+        parts = [self._scope()]
+        passes = self._passes()
+        join = "JOIN" if self.skips_others(passes) else "LEFT JOIN"
+        if len(passes) > 1:
+            parts.append(f"event_row AS MATERIALIZED ({self._events()})")
+        for number, aggregates in enumerate(passes):
+            rows = "event_row" if len(passes) > 1 else f"({self._events()} OFFSET 0)"
+            picked = f"{', '.join(aggregates.columns)} FROM {rows} e{aggregates.where}"
+            parts.append(f"happened{number} AS (SELECT e.profile_id, {picked} GROUP BY e.profile_id)")
+            joins.append(f"{join} happened{number} h{number} ON h{number}.profile_id = s.id")
+        facts += statement.aggregates.columns.names()
+        if statement.memberships:
+            parts.append(f"belonging AS ({self._memberships()})")
+            facts += [f"b.{name}" for name in statement.memberships.values()]
+            joins.append("LEFT JOIN belonging b ON b.profile_id = s.id")
+        # OFFSET 0 keeps the planner from repeating a fact's expression wherever a verdict reads it.
+        parts.append(f"facts AS (SELECT {', '.join(facts)} FROM {' '.join(joins)} OFFSET 0)")
+        return parts
+
+    def _scope(self) -> str:
+        statement = self.statement
+        tests = [f"p.space_id = {statement.space}", f"p.collection = {statement.param(self.collection, 'smallint')}"]
+        tests += within(self.scope, "p.id", statement)
+        return f"scope AS NOT MATERIALIZED (SELECT p.id, p.traits FROM profile p WHERE {_and(tests)})"
+
+    def _events(self) -> str:
+        statement = self.statement
+        needed = statement.needed - {"profile_id", "traits"}
+        columns = ["e.profile_id", "e.ts", *(f"e.{name}" for name in sorted(needed))]
+        columns += ["s.traits"] if "traits" in statement.needed else []
+        source = "event e JOIN scope s ON s.id = e.profile_id" if "traits" in statement.needed else "event e"
+        rows = (
+            f"SELECT {', '.join(columns)}, {self._kind()} AS k FROM {source} WHERE {' AND '.join(self._events_asked())}"
+        )
+        if followers := statement.followers.select():
+            rows = f"SELECT e.*, {', '.join(followers)} FROM ({rows} OFFSET 0) e"
+        return rows
+
+    def skips_others(self, passes: Sequence[_Pass] | None = None) -> bool:
+        """Whether profiles without events have no row among the facts."""
+        return self.only_with_events and len(self._passes() if passes is None else passes) == 1
+
+    def _passes(self) -> list[_Pass]:
+        """One pass; for many aggregates over few profiles, groups of kinds, so that an event meets its own only."""
+        statement = self.statement
+        count = len(statement.aggregates.columns.names())
+        if not count:
+            return []
+        kinds = sorted(statement.names.named.values())
+        if count <= MOST_IN_ONE_PASS or not isinstance(self.scope, TheseProfiles):
+            return [_Pass(columns=statement.aggregates.columns.select(), where="")]
+        groups = [frozenset(kinds[start::MOST_PASSES]) for start in range(min(MOST_PASSES, len(kinds)))]
+        passes = [
+            _Pass(
+                columns=statement.aggregates.of_kinds(group),
+                where=f" WHERE e.k = ANY ({statement.param(sorted(group), 'integer[]')})",
+            )
+            for group in [*groups, frozenset({FUTURE})]
+        ]
+        passes.append(_Pass(columns=statement.aggregates.of_kinds(None), where=""))
+        return [each for each in passes if each.columns]
+
+    def _events_asked(self) -> list[str]:
+        statement = self.statement
+        tests = [f"e.space_id = {statement.space}", *within(self.scope, "e.profile_id", statement)]
+        kinds = {kind for kind, _ in statement.names.named} | statement.names.wildcards
+        asked = []
+        for kind in sorted(kinds):
+            names = [name for other, name in statement.names.named if other == kind]
+            by_name = "" if kind in statement.names.wildcards else f" AND {_one_of('e.name', names, statement)}"
+            asked.append(f"e.type = {kind}{by_name}")
+        tests.append(asked[0] if len(asked) == 1 else f"({' OR '.join(f'({each})' for each in asked)})")
+        if statement.lowest is not None and not statement.is_unbounded:
+            tests.append(f"e.ts > {statement.instant(statement.lowest)}")
+        return tests
+
+    def _kind(self) -> str:
+        """The number of the event's kind: -1 for what lies in the future, 0 for one that only a wildcard asks for."""
+        statement = self.statement
+        cases = [f"WHEN e.ts > {statement.moment} THEN -1"]
+        kinds = {kind for kind, _ in statement.names.named}
+        for kind in sorted(kinds):
+            numbers = {name: number for (other, name), number in statement.names.named.items() if other == kind}
+            is_alone = kinds | statement.names.wildcards == {kind}
+            test = "" if is_alone else f"e.type = {kind} AND "
+            cases += [f"WHEN {test}e.name = {statement.param(name, 'text')} THEN {n}" for name, n in numbers.items()]
+        return f"CASE {' '.join(cases)} ELSE 0 END"
+
+    def _memberships(self) -> str:
+        statement = self.statement
+        ids = statement.param(list(statement.memberships), "bigint[]")
+        tests = [f"m.space_id = {statement.space}", f"m.audience_id = ANY ({ids})", "m.is_member"]
+        tests += within(self.scope, "m.profile_id", statement)
+        columns = ", ".join(
+            f"bool_or(m.audience_id = {statement.param(audience_id, 'bigint')}) AS {name}"
+            for audience_id, name in statement.memberships.items()
+        )
+        return f"SELECT m.profile_id, {columns} FROM membership m WHERE {_and(tests)} GROUP BY m.profile_id"
+
+
+def _and(tests: Sequence[str]) -> str:
+    return " AND ".join(tests)
+
+
+def _one_of(column: str, names: list[str], statement: Statement) -> str:
+    if len(names) == 1:
+        return f"{column} = {statement.param(names[0], 'text')}"
+    return f"{column} = ANY ({statement.texts(names)})"
