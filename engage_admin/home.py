@@ -47,15 +47,19 @@ class Tile:
 def home(request: SpaceRequest) -> HttpResponse:
     space = request.space
     steps = setup_steps(space)
+    hours = events_per_hour(space, now=timezone.now())
+    audiences = list(audiences_of(space).order_by("-size", "name")[:6])
     shown = {
         "steps": steps,
+        "next_step": next((step for step in steps if not step.is_done), None),
+        "has_activity": any(hours["values"]) or bool(audiences),
         "is_set_up": all(step.is_done for step in steps),
         "done": sum(step.is_done for step in steps),
         "tiles": tiles(space, now=timezone.now()),
-        "audiences": audiences_of(space).order_by("-size", "name")[:6],
+        "audiences": audiences,
         "audiences_url": route_url("audiences:list", space),
         "problems": problems(space),
-        "hours": events_per_hour(space, now=timezone.now()),
+        "hours": hours,
     }
     return render(request, "spaces/home.html", shown)
 

@@ -10,7 +10,7 @@ from django.db import models
 from spaces.models import AuditEntry, Space, User, Workspace
 
 HIDDEN = "REDACTED"
-SECRET_WORDS = ("password", "secret", "token", "write_key", "api_key", "digest", "credential", "private_key")
+SECRET_WORDS = ("password", "secret", "token", "writekey", "apikey", "digest", "credential", "privatekey")
 
 
 def record(
@@ -59,7 +59,7 @@ def _name(target: models.Model) -> str:
 
 def _plain(value: Any, key: str = "") -> Any:
     """JSON-safe, secrets replaced at any depth."""
-    if any(word in key.lower() for word in SECRET_WORDS) and value not in (None, "", False, True):
+    if any(word in key.lower().replace("_", "") for word in SECRET_WORDS) and value not in (None, "", False, True):
         return HIDDEN
     if isinstance(value, dict):
         return {str(name): _plain(item, str(name)) for name, item in value.items()}
