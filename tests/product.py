@@ -111,10 +111,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_product(folder: Path, *, people: int, settings: dict[str, str] | None = None) -> Iterator[Product]:
+def running_product(
+    folder: Path, *, people: int, port: int | None = None, settings: dict[str, str] | None = None
+) -> Iterator[Product]:
     """`make run` without make: start, wait until healthy, stop with SIGTERM in the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if name not in OWN_VARIABLES}
     environment = {name: value for name, value in environment.items() if not name.startswith("ENGAGE_")}
     environment |= {
