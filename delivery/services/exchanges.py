@@ -9,7 +9,7 @@ import msgspec
 
 from common.http import Response, TransportError
 from destinations.kit.http import Request
-from destinations.kit.redaction import shown_request, shown_response
+from destinations.kit.redaction import BODY_LIMIT, shown_request, shown_response
 
 
 @dataclass(slots=True)
@@ -20,18 +20,22 @@ class Exchange:
     result: Response | TransportError | None = None
 
 
-def as_text(exchanges: Sequence[Exchange], secrets: Collection[str]) -> str | None:
-    """`[{"request", "response"}]`, or with `"error": {"code", "detail"}` in place of a response; None for nothing."""
+def as_text(exchanges: Sequence[Exchange], secrets: Collection[str], *, limit: int | None = None) -> str | None:
+    """`[{"request", "response"}]`, or with `"error": {"code", "detail"}` in place of a response; None for nothing.
+
+    `limit` cuts bodies shorter than usual (characters): of a batch each entry keeps a copy.
+    """
     if not exchanges:
         return None
+    cut = limit or BODY_LIMIT
     shown = []
     for exchange in exchanges:
-        entry: dict[str, object] = {"request": shown_request(exchange.request, secrets)}
+        entry: dict[str, object] = {"request": shown_request(exchange.request, secrets, limit=cut)}
         result = exchange.result
         if isinstance(result, TransportError):
             entry["error"] = {"code": result.code, "detail": result.detail}
         elif result is not None:
-            entry["response"] = shown_response(result, secrets)
+            entry["response"] = shown_response(result, secrets, limit=cut)
         shown.append(entry)
     return msgspec.json.encode(shown).decode()
 

@@ -19,7 +19,7 @@ from delivery.services.connections import REMOVED, REMOVED_DETAIL
 from delivery.services.exchanges import Exchange
 from delivery.services.outbox import Claimed
 from delivery.services.outcomes import Result
-from delivery.services.rate import Cap, cap_key
+from delivery.services.rate import Cap, cap_for
 from destinations.config import DestinationConfig
 from destinations.kit.http import Request
 from destinations.kit.verdicts import Verdict
@@ -77,16 +77,9 @@ class Lane:
     def configure(self, config: DestinationConfig) -> None:
         """Take over changed settings, mappings, cap, and which connections send."""
         self.config = config
-        rate = config.requests_per_second
-        own = config.definition is None or rate != config.definition.requests_per_second
-        if rate is None:
-            self.cap = None
-        else:
-            key = cap_key(
-                space_id=config.space_id, connector=config.connector, destination_id=config.id if own else None
-            )
-            if self.cap is None or (self.cap.key, self.cap.per_second) != (key, rate):
-                self.cap = Cap(key=key, per_second=rate)
+        cap = cap_for(config)
+        if cap is None or self.cap is None or (cap.key, cap.per_second) != (self.cap.key, self.cap.per_second):
+            self.cap = cap
         rows = Connection.objects.filter(destination_id=config.id).values_list("pk", "is_enabled", "removed_at")
         self.removed = {pk for pk, _enabled, removed_at in rows if removed_at is not None}
         self.paused = {pk for pk, enabled, removed_at in rows if removed_at is None and not enabled}

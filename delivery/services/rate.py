@@ -14,6 +14,8 @@ from functools import cache
 import redis
 from django.conf import settings
 
+from destinations.config import DestinationConfig
+
 MARGIN = 1.03
 HORIZON_SECONDS = 1.0
 TOLERANCE_SECONDS = 0.02
@@ -48,6 +50,16 @@ def cap_key(*, space_id: int, connector: str, destination_id: int | None) -> str
     if destination_id is not None:
         return f"rate:{database}:destination:{destination_id}"
     return f"rate:{database}:{space_id}:{connector}"
+
+
+def cap_for(config: DestinationConfig) -> Cap | None:
+    """The cap that the calls of a destination share; None when it has none."""
+    rate = config.requests_per_second
+    if rate is None:
+        return None
+    is_own = config.definition is None or rate != config.definition.requests_per_second
+    key = cap_key(space_id=config.space_id, connector=config.connector, destination_id=config.id if is_own else None)
+    return Cap(key=key, per_second=rate)
 
 
 class Cap:

@@ -1,0 +1,238 @@
+"""The rows behind a list run: what is due, what is next, and what became of each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import F
+
+from delivery.models import Connection, ListSync, Outcome
+from delivery.services import counters, retries
+from delivery.services.counters import Count
+from destinations.kit.verdicts import Verdict
+
+POSTPONED_SECONDS = 60
+
+FINISH = """
+WITH given AS (
+    SELECT * FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, outcome text, reason text, detail text,
+        status smallint)
+), gone AS (
+    DELETE FROM list_change c USING given g
+    WHERE c.space_id = %s AND c.connection_id = %s AND c.run_id = %s AND c.id = g.i
+    RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status
+), logged AS (
+    INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
+        created_at, attempts, outcome, reason, detail, status, duration_ms, exchange, finished_at)
+    SELECT space_id, id, %s, connection_id, profile_id, message_id, CASE WHEN is_add THEN 'add' ELSE 'remove' END,
+        payload, changed_at, tried, outcome, reason, detail, status, %s, %s, %s
+    FROM gone RETURNING outcome, reason
+)
+SELECT outcome, coalesce(reason, ''), count(*) FROM logged GROUP BY 1, 2
+"""
+RETRY = """
+UPDATE list_change c SET run_id = NULL, attempts = g.attempts, first_attempt_at = g.first_attempt_at,
+    next_attempt_at = g.next_attempt_at, last_error = g.detail
+FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, first_attempt_at timestamptz,
+    next_attempt_at timestamptz, detail text)
+WHERE c.space_id = %s AND c.connection_id = %s AND c.run_id = %s AND c.id = g.i
+"""
+ATTEMPTS = """
+INSERT INTO attempt (space_id, delivery_id, number, at, status, reason, detail, duration_ms, exchange)
+SELECT %s, g.i, g.attempts, %s, g.status, g.reason, g.detail, %s, %s
+FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, reason text, detail text, status smallint)
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A pending change of one list entry that belongs to a run."""
+
+    id: int
+    profile_id: int
+    id_type: str
+    id_value: str
+    is_add: bool
+    message_id: str
+    payload: str
+    attempts: int
+    first_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryResult:
+    """What came of one entry. `outcome` None: to be tried again at `next_attempt_at`."""
+
+    entry: Entry
+    outcome: Outcome | None
+    attempts: int
+    verdict: Verdict
+    first_attempt_at: datetime
+    next_attempt_at: datetime | None
+    exchange: str | None
+    duration_ms: int | None
+
+    @classmethod
+    def of(
+        cls,
+        entry: Entry,
+        verdict: Verdict,
+        *,
+        now: datetime,
+        was_sent: bool,
+        exchange: str | None,
+        duration_ms: int | None,
+    ) -> EntryResult:
+        first = entry.first_attempt_at or now
+        attempts = entry.attempts + (1 if was_sent else 0)
+        outcome: Outcome | None = Outcome.FAILED
+        at = None
+        if verdict.outcome == "delivered":
+            outcome = Outcome.DELIVERED
+        elif verdict.outcome == "retry":
+            at = retries.next_attempt(
+                now=now, attempts=max(attempts, 1), first_attempt_at=first, retry_after=verdict.retry_after
+            )
+            outcome = None if at is not None else Outcome.FAILED
+        return cls(
+            entry=entry,
+            outcome=outcome,
+            attempts=attempts,
+            verdict=verdict,
+            first_attempt_at=first,
+            next_attempt_at=at,
+            exchange=exchange,
+            duration_ms=duration_ms,
+        )
+
+    def row(self) -> dict[str, Any]:
+        is_delivered = self.outcome == Outcome.DELIVERED
+        detail = self.verdict.detail.replace("\x00", "\ufffd")
+        if self.outcome == Outcome.FAILED and self.verdict.outcome == "retry":
+            detail = f"{retries.GAVE_UP} {detail}"
+        return {
+            "i": self.entry.id,
+            "attempts": self.attempts,
+            "outcome": self.outcome,
+            "reason": None if is_delivered else self.verdict.code,
+            "detail": None if is_delivered else detail,
+            "status": self.verdict.status,
+            "first_attempt_at": self.first_attempt_at,
+            "next_attempt_at": self.next_attempt_at,
+        }
+
+
+def pending(*, connection: Connection, now: datetime) -> tuple[int, int]:
+    """How many changes wait for the cadence, and how many for another try that is due."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE next_attempt_at IS NULL), count(*) FILTER (WHERE next_attempt_at <= %s) "
+            "FROM list_change WHERE space_id = %s AND connection_id = %s AND run_id IS NULL",
+            [now, connection.space_id, connection.pk],
+        )
+        fresh, again = cursor.fetchone()
+        return fresh, again
+
+
+def take(*, sync: ListSync, now: datetime) -> tuple[int, int]:
+    """Put every change that is due into the run; returns (adds, removes)."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH taken AS (
+                UPDATE list_change SET run_id = %s
+                WHERE space_id = %s AND connection_id = %s AND run_id IS NULL
+                  AND (next_attempt_at IS NULL OR next_attempt_at <= %s)
+                RETURNING is_add
+            )
+            SELECT count(*) FILTER (WHERE is_add), count(*) FILTER (WHERE NOT is_add) FROM taken
+            """,
+            [sync.pk, sync.connection.space_id, sync.connection_id, now],
+        )
+        adds, removes = cursor.fetchone()
+        return adds, removes
+
+
+def has_fresh(*, sync: ListSync) -> bool:
+    """Is this a run of the cadence, not only of tries?"""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM list_change WHERE connection_id = %s AND run_id = %s AND attempts = 0)",
+            [sync.connection_id, sync.pk],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def next_batch(*, sync: ListSync, limit: int) -> list[Entry]:
+    """The oldest entries of the run that have no outcome yet."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, profile_id, id_type, id_value, is_add, message_id, payload, attempts, first_attempt_at "
+            "FROM list_change WHERE connection_id = %s AND run_id = %s ORDER BY id LIMIT %s",
+            [sync.connection_id, sync.pk, limit],
+        )
+        return [Entry(*row) for row in cursor.fetchall()]
+
+
+def record(*, sync: ListSync, connection: Connection, results: Sequence[EntryResult], now: datetime) -> None:
+    """Outcomes of one batch in one transaction. An entry that changed meanwhile was superseded and is left alone."""
+    if not results:
+        return
+    finished = [result.row() for result in results if result.outcome is not None]
+    again = [result.row() for result in results if result.outcome is None]
+    failed = [
+        result.row()
+        for result in results
+        if result.outcome != Outcome.DELIVERED and result.attempts > result.entry.attempts
+    ]
+    exchange, duration = results[0].exchange, results[0].duration_ms
+    run = [connection.space_id, connection.pk, sync.pk]
+    with transaction.atomic(), database.cursor() as cursor:
+        counts: list[Count] = []
+        if finished:
+            cursor.execute(FINISH, [_json(finished), *run, connection.destination_id, duration, exchange, now])
+            for outcome, reason, calls in cursor.fetchall():
+                counts.append(Count.of(connection, outcome, reason=reason, calls=calls))
+        if again:
+            cursor.execute(RETRY, [_json(again), *run])
+        if failed:
+            cursor.execute(ATTEMPTS, [connection.space_id, now, duration, exchange, _json(failed)])
+        counters.add(counts, now=now)
+        ListSync.objects.filter(pk=sync.pk).update(
+            delivered=F("delivered") + sum(count.calls for count in counts if count.outcome == Outcome.DELIVERED),
+            failed=F("failed") + sum(count.calls for count in counts if count.outcome == Outcome.FAILED),
+        )
+
+
+def expired(*, sync: ListSync, now: datetime) -> list[Entry]:
+    """Entries of the run whose 4 hours are over."""
+    return [
+        entry
+        for entry in next_batch(sync=sync, limit=10_000)
+        if entry.first_attempt_at is not None and entry.first_attempt_at + retries.HORIZON <= now
+    ]
+
+
+def postpone(*, sync: ListSync, verdict: Verdict, now: datetime) -> None:
+    """Give the rest of a run back: the destination cannot take it now. It counts as no attempt of these entries."""
+    seconds = max(POSTPONED_SECONDS, verdict.retry_after or 0)
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE list_change SET run_id = NULL, next_attempt_at = %s,
+                first_attempt_at = coalesce(first_attempt_at, %s), last_error = %s
+            WHERE connection_id = %s AND run_id = %s
+            """,
+            [now + timedelta(seconds=seconds), now, verdict.detail, sync.connection_id, sync.pk],
+        )
+
+
+def _json(rows: list[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()

@@ -1,0 +1,280 @@
+"""List destinations: at their cadence, the net adds and removes of a connection in batches of the vendor's size.
+
+The first run takes the whole list, as soon as the first sync has collected it. A run that was cut short (end of the
+task, a kill) is taken up where it stopped: what has no outcome yet is sent again under the same message ids.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from common.http import CurlPool, TransportError
+from delivery.models import Connection, FirstSync, ListSync
+from delivery.services import exchanges, list_outcomes, retries
+from delivery.services.breaker import Breaker
+from delivery.services.exchanges import Exchange
+from delivery.services.list_outcomes import Entry, EntryResult
+from delivery.services.rate import Cap, cap_for
+from destinations import catalog, lists
+from destinations.config import DestinationConfig, load_config
+from destinations.kit.definition import Audience, Context, ListEntry
+from destinations.kit.http import Request
+from destinations.kit.verdicts import Verdict
+
+logger = logging.getLogger(__name__)
+
+# One run of a connection at a time (this number, connection id); so many tasks at once (that number, slot).
+RUN_LOCK, TASK_LOCK, TASKS = 71_003, 71_004, 2
+# A destination that fails so many batches in a row is left alone until the next try.
+FAILED_BATCHES = 3
+LONG_BATCH = 10
+SHORT_BODY = 1_000
+
+
+def sync_due(*, now: datetime | None = None) -> int:
+    """The task's body: run every list connection that is due; returns how many ran."""
+    deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
+    ran = 0
+    with database.cursor() as cursor:
+        slot = next((one for one in range(TASKS) if _locked(cursor, TASK_LOCK, one)), None)
+    if slot is None:
+        return 0
+    try:
+        for connection in due_connections(now=now or timezone.now()):
+            if time.monotonic() >= deadline:
+                break
+            ran += sync_connection(connection=connection, now=now, deadline=deadline)
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [TASK_LOCK, slot])
+    return ran
+
+
+def _locked(cursor: Any, lock_class: int, number: int) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [lock_class, number])
+    return bool(cursor.fetchone()[0])
+
+
+def due_connections(*, now: datetime) -> list[Connection]:
+    """List connections with changes whose time has come, or with a run that was cut short."""
+    slugs = [slug for slug, definition in catalog.definitions().items() if definition.kind == "list"]
+    found = Connection.objects.filter(
+        removed_at=None,
+        is_enabled=True,
+        destination__connector__in=slugs,
+        destination__is_enabled=True,
+        destination__deleted_at=None,
+    ).select_related("destination", "space")
+    return [connection for connection in found.order_by("list_synced_at", "id") if _is_due(connection, now)]
+
+
+def _is_due(connection: Connection, now: datetime) -> bool:
+    if connection.list_syncs.filter(state=ListSync.State.RUNNING).exists():
+        return True
+    fresh, retries = list_outcomes.pending(connection=connection, now=now)
+    if not fresh and not retries:
+        return False
+    if connection.list_synced_at is None:
+        collecting = [FirstSync.State.WAITING, FirstSync.State.RUNNING]
+        return not connection.first_syncs.filter(state__in=collecting).exists()
+    return retries > 0 or now >= next_sync_at(connection)
+
+
+def next_sync_at(connection: Connection) -> datetime:
+    """When the collected changes of a connection go out."""
+    config = load_config(connection.destination_id)
+    if connection.list_synced_at is None or config is None:
+        return timezone.now()
+    return connection.list_synced_at + timedelta(seconds=config.list_interval_seconds)
+
+
+def sync_connection(*, connection: Connection, now: datetime | None = None, deadline: float | None = None) -> bool:
+    """One run of one connection; False when another worker is at it. `now` fixes the time for tests."""
+    with database.cursor() as cursor:
+        if not _locked(cursor, RUN_LOCK, connection.pk):
+            return False
+    try:
+        config = load_config(connection.destination_id)
+        if config is None:
+            return False
+        with CurlPool(concurrency=1) as pool:
+            _Run(connection=connection, config=config, pool=pool, now=now).go(deadline=deadline)
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [RUN_LOCK, connection.pk])
+    return True
+
+
+@dataclass(kw_only=True)
+class _Run:
+    connection: Connection
+    config: DestinationConfig
+    pool: CurlPool
+    now: datetime | None
+    sync: ListSync = field(init=False)
+    cap: Cap | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cap = cap_for(self.config)
+
+    def _clock(self) -> datetime:
+        return self.now or timezone.now()
+
+    def go(self, *, deadline: float | None) -> None:
+        self.sync = self._begin()
+        breaker = Breaker(self.config.id)
+        breaker.load()
+        error = self._prepare()
+        failed_in_a_row = 0
+        while error is None:
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+            batch = list_outcomes.next_batch(sync=self.sync, limit=max(1, self.config.batch_size))
+            if not batch:
+                break
+            verdicts = self._send(batch)
+            if all(verdict.outcome == "retry" for verdict in verdicts):
+                failed_in_a_row += 1
+                breaker.failed(self._clock(), verdicts[0].detail)
+                if failed_in_a_row >= FAILED_BATCHES:
+                    error = verdicts[0]
+            else:
+                failed_in_a_row = 0
+                breaker.succeeded(self._clock())
+        breaker.write(self._clock(), is_last=True)
+        self._end(error)
+
+    def _begin(self) -> ListSync:
+        """Take up the run that was cut short, or start one over everything that is due."""
+        with transaction.atomic():
+            sync = self.connection.list_syncs.filter(state=ListSync.State.RUNNING).order_by("id").first()
+            if sync is None:
+                sync = ListSync.objects.create(connection=self.connection)
+                sync.adds, sync.removes = list_outcomes.take(sync=sync, now=self._clock())
+                sync.save(update_fields=["adds", "removes"])
+                if list_outcomes.has_fresh(sync=sync):
+                    Connection.objects.filter(pk=self.connection.pk).update(list_synced_at=self._clock())
+        return sync
+
+    def _prepare(self) -> Verdict | None:
+        """Make sure that there is a list to fill. What stands in the way decides for all entries of the run."""
+        problem: Verdict | None = lists.readiness(self.config)
+        if problem is None:
+            made: list[Exchange] = []
+            context = self._context()
+            outcome = self._converse(lists.ensure_audience(self.config, context, self._audience()), made)
+            verdict: Verdict = outcome[0] if isinstance(outcome, tuple) else outcome
+            external_id: str = outcome[1] if isinstance(outcome, tuple) else ""
+            if verdict.outcome == "delivered":
+                if external_id and external_id != self.connection.external_audience_id:
+                    self.connection.external_audience_id = external_id
+                    self.connection.save(update_fields=["external_audience_id", "updated_at"])
+                return None
+            if verdict.outcome == "retry":
+                return verdict
+            problem = verdict
+        while batch := list_outcomes.next_batch(sync=self.sync, limit=1_000):
+            self._record(batch, [problem] * len(batch), [])
+        return problem
+
+    def _send(self, batch: list[Entry]) -> list[Verdict]:
+        """Send one batch; adds first, then removes, as the connector answers for them."""
+        ordered = sorted(batch, key=lambda entry: not entry.is_add)
+        entries = [self._entry(entry) for entry in ordered]
+        adds = sum(1 for entry in ordered if entry.is_add)
+        made: list[Exchange] = []
+        if self.cap is not None:
+            while (wait := self.cap.take(wanted=1)) > 0:
+                time.sleep(wait)
+        conversation = lists.send_batch(self.config, self._context(), self._audience(), entries[:adds], entries[adds:])
+        outcome = self._converse(conversation, made)
+        verdicts = outcome if isinstance(outcome, list) else [outcome] * len(ordered)
+        self._record(ordered, verdicts, made)
+        return verdicts
+
+    def _converse(self, conversation: Generator[Request, Any, Any], made: list[Exchange]) -> Any:
+        """What the conversation returns; a Verdict when nothing came back or the connector broke."""
+        try:
+            request = next(conversation)
+            while True:
+                exchange = Exchange(request)
+                made.append(exchange)
+                exchange.result = self.pool.send(request)
+                request = conversation.send(exchange.result)
+        except StopIteration as stop:
+            return stop.value
+        except TransportError as error:
+            conversation.close()
+            made[-1].result = error
+            outcome: Any = "retry" if error.is_retryable else "failed"
+            return Verdict(outcome=outcome, code=error.code, detail=error.detail)
+        except Exception as error:
+            logger.exception("connector %s failed", self.config.connector)
+            return Verdict(outcome="failed", code="INTERNAL", detail=f"The connector failed ({type(error).__name__}).")
+
+    def _record(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> None:
+        limit = None if len(batch) <= LONG_BATCH else SHORT_BODY
+        exchange = exchanges.as_text(made, self.config.secret_values, limit=limit)
+        results = [
+            EntryResult.of(
+                entry,
+                verdict,
+                now=self._clock(),
+                was_sent=bool(made),
+                exchange=exchange,
+                duration_ms=exchanges.duration_ms(made),
+            )
+            for entry, verdict in zip(batch, verdicts, strict=True)
+        ]
+        list_outcomes.record(sync=self.sync, connection=self.connection, results=results, now=self._clock())
+
+    def _end(self, error: Verdict | None) -> None:
+        with transaction.atomic():
+            if error is not None:
+                given_up = Verdict(
+                    outcome="failed",
+                    code=error.code,
+                    detail=f"{retries.GAVE_UP} {error.detail}",
+                    status=error.status,
+                )
+                while batch := list_outcomes.expired(sync=self.sync, now=self._clock()):
+                    self._record(batch, [given_up] * len(batch), [])
+                list_outcomes.postpone(sync=self.sync, verdict=error, now=self._clock())
+            self.sync.refresh_from_db()
+            self.sync.state = ListSync.State.FAILED if error is not None else ListSync.State.DONE
+            self.sync.error = error.detail if error is not None else ""
+            self.sync.finished_at = self._clock()
+            self.sync.save(update_fields=["state", "error", "finished_at"])
+
+    def _audience(self) -> Audience:
+        return Audience(
+            id=self.connection.computation_id,
+            key=self.connection.computation_key,
+            name=self.connection.computation_name,
+            space_id=self.connection.space.public_id,
+        )
+
+    def _context(self) -> Context:
+        return lists.list_context(
+            self.config,
+            self._audience(),
+            settings=self.connection.settings,
+            external_id=self.connection.external_audience_id,
+        )
+
+    def _entry(self, entry: Entry) -> ListEntry:
+        event = msgspec.json.decode(entry.payload)
+        if self.connection.external_audience_id:
+            event["context"]["personas"]["external_audience_id"] = self.connection.external_audience_id
+        return ListEntry(message_id=entry.message_id, id_type=entry.id_type, id_value=entry.id_value, event=event)
