@@ -21,6 +21,7 @@ from audiences.compiler import (
     builder,
     compile_audiences,
     preview_query,
+    trees,
 )
 from audiences.tests.strategies_conditions import NOW, definitions, profiles
 from engine.conditions import Options, evaluate, parse
@@ -134,9 +135,9 @@ def test_sql_and_memory_agree(chosen, states, is_everyone, ahead):
     st.lists(st.tuples(definitions, options), min_size=1, max_size=5),
     st.lists(profiles, min_size=1, max_size=5),
     st.lists(st.sampled_from([None, (True, None), (False, None), (True, NOW), (False, NOW)]), min_size=25, max_size=25),
-    st.sampled_from([1, 24]),
+    st.sampled_from([(1, 0), (24, 4_000)]),
 )
-def test_changes_are_what_differs_from_the_stored(chosen, states, stored, most_in_one_pass):
+def test_changes_are_what_differs_from_the_stored(chosen, states, stored, limits):
     inputs = [
         CompiledInput(
             audience_id=number, condition=parse(definition), include_anonymous=option.include_anonymous,
@@ -157,7 +158,10 @@ def test_changes_are_what_differs_from_the_stored(chosen, states, stored, most_i
     everything = run(compile_audiences(SPACE, inputs, Everyone(), NOW, references=REFERENCES))
     scopes = [Everyone(), TheseProfiles(ids=[*range(1, len(states) + 1)]), IdRange(first=1, last=len(states))]
 
-    with mock.patch.object(builder, "MOST_IN_ONE_PASS", most_in_one_pass):
+    with (
+        mock.patch.object(builder, "MOST_IN_ONE_PASS", limits[0]),
+        mock.patch.object(trees, "LONGEST_INLINE", limits[1]),
+    ):
         changes = [
             run(compile_audiences(SPACE, inputs, scope, NOW, references=REFERENCES, changed_only=True))
             for scope in scopes
