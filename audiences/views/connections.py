@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audiences.forms import ConnectionForm
@@ -17,9 +18,12 @@ from audiences.views.audiences import audience_context, get_audience
 from common.errors import ConflictError, ProductError
 from delivery.models import Connection
 from delivery.services import connections as delivery_connections
+from delivery.services.calls import call_kinds
 from destinations import catalog
 from destinations.models import Destination
+from destinations.samples import Connected
 from spaces.access import SpaceRequest, space_view
+from spaces.context import route_url
 
 
 def _connection(request: SpaceRequest, audience: Audience, connection_id: str) -> Connection:
@@ -82,6 +86,23 @@ def add(request: SpaceRequest, audience_id: str, destination_id: str) -> HttpRes
     return render(request, "audiences/connection_add.html", context, status=422 if form.errors else 200)
 
 
+def _tester_url(request: SpaceRequest, connection: Connection) -> str:
+    """The destination's event tester, told which calls this connection emits (F015)."""
+    connected = Connected(
+        computation_id=connection.computation_id,
+        computation_key=connection.computation_key,
+        computation_name=connection.computation_name,
+        computation_class=connection.computation_class,
+        kinds=tuple(call_kinds(connection)),
+        enter_event=connection.enter_event,
+        exit_event=connection.exit_event,
+        external_audience_id=connection.external_audience_id,
+        is_sample=False,
+    )
+    where = {"space": request.space.slug, "destination_id": connection.destination.public_id}
+    return f"{reverse('destinations:tester', kwargs=where)}?{connected.query_string()}"
+
+
 @space_view()
 @require_http_methods(["GET", "POST"])
 def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpResponse:
@@ -111,6 +132,8 @@ def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpRe
         "connection": connection,
         "form": form,
         "sheet_tab": tab,
+        "tester_url": _tester_url(request, connection),
+        "recent_url": route_url("delivery:connection_recent", request.space, connection_id=connection.public_id),
     }
     return render(request, "audiences/connection_sheet.html", context, status=422 if form.errors else 200)
 
