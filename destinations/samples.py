@@ -15,8 +15,8 @@ from engine.payloads import (
     Identity,
     audience_call,
     emitted_calls,
+    event_tester_call,
     integrations_for,
-    tester_call,
     wire_time,
 )
 from spaces.models import Space
@@ -105,7 +105,7 @@ def type_key(call: EmittedCall) -> str:
     return f"{call.kind}-{'enter' if call.value else 'exit'}"
 
 
-def test_event(
+def sample_event(
     *,
     space: Space,
     definition: DestinationDefinition,
@@ -120,7 +120,7 @@ def test_event(
         kinds=connected.kinds, enter_event=connected.enter_event, exit_event=connected.exit_event
     ):
         if type_key(call) == event_type:
-            return tester_call(
+            return event_tester_call(
                 call=call,
                 computation=connected.computation(space),
                 test_user_id=test_user_id,

@@ -169,7 +169,7 @@ def emitted_calls(*, kinds: Sequence[str], enter_event: str, exit_event: str) ->
     return calls
 
 
-def tester_call(
+def event_tester_call(
     *,
     call: EmittedCall,
     computation: Computation,

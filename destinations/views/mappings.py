@@ -17,7 +17,7 @@ from destinations.kit.definition import Action, DestinationDefinition
 from destinations.models import Destination
 from destinations.models import Mapping as MappingRow
 from destinations.previews import preview, trigger_words
-from destinations.samples import Connected, event_types, test_event
+from destinations.samples import Connected, event_types, sample_event
 from destinations.selectors import mappings_of
 from destinations.services import mappings as services
 from destinations.services.tester import new_test_message_id, new_test_user_id, read_event
@@ -180,7 +180,7 @@ def _editor(
     connected = Connected.from_query(request.GET)
     types = event_types(definition, connected)
     chosen = request.GET.get("sample", "track-enter")
-    event = test_event(
+    event = sample_event(
         space=request.space,
         definition=definition,
         connected=connected,

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from common.errors import InvalidError
 from destinations.models import Destination, EventTest
-from destinations.samples import Connected, event_types, test_event
+from destinations.samples import Connected, event_types, sample_event
 from destinations.services.tester import (
     NO_TESTER_FOR_LISTS,
     build_only,
@@ -129,7 +129,7 @@ def _tester_context(request: SpaceRequest, destination: Destination, query: Quer
     if chosen not in dict(types):
         chosen = types[0][0] if types else ""
     test_user_id = new_test_user_id()
-    event = test_event(
+    event = sample_event(
         space=request.space,
         definition=definition,
         connected=connected,

@@ -11,8 +11,8 @@ from engine.payloads import (
     as_json,
     audience_call,
     emitted_calls,
+    event_tester_call,
     integrations_for,
-    tester_call,
 )
 
 NOW = datetime(2025, 1, 15, 2, 2, 15, 908000, tzinfo=UTC)
@@ -151,7 +151,7 @@ def test_emitted_calls_are_those_selected_with_their_names() -> None:
 
 def test_the_body_of_the_tester() -> None:
     """F016."""
-    made = tester_call(
+    made = event_tester_call(
         call=EmittedCall(kind="identify", event_name="", value=True),
         computation=COMPUTATION,
         test_user_id="test-user-cq8idf",
