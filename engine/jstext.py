@@ -130,5 +130,6 @@ def member(value: list[Any] | str, key: str, missing: Any) -> Any:
     if isinstance(value, str) and not value.isascii():
         units = value.encode("utf-16-le", "surrogatepass")
         unit = units[2 * index : 2 * index + 2]
-        return unit.decode("utf-16-le", "surrogatepass") if unit else missing
+        # Half a character cannot be sent as UTF-8: it becomes U+FFFD here, as it does on JavaScript's way out.
+        return unit.decode("utf-16-le", "replace") if unit else missing
     return value[index] if index < len(value) else missing

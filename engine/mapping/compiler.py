@@ -256,12 +256,13 @@ def _array_path(writer: Writer, data: Any, at: str, body: Body, raw: bool) -> Wr
     elif path is UNDEFINED:
         root = Written("U")
     else:
-        root = writer.expression(path, place, body, raw=raw)
+        root = writer.expression(path, place, body, raw=True)
     if not isinstance(shape, dict) or not shape:
-        return root
+        return _finish(writer, root.code, raw=raw, is_clean=root.is_clean, is_sure=root.is_sure)
     function = writer.function(shape, pointer(at, 1), raw=raw, is_event=False)
     hole = "U" if raw else "None"
-    return Written(f"{writer.constant(directives.each)}({root.code}, {function}, {hole})", is_clean=not raw)
+    code = f"{writer.constant(directives.each)}({root.code}, {function}, {hole})"
+    return _finish(writer, code, raw=raw, is_clean=root.is_clean and not raw)
 
 
 def _json(writer: Writer, options: Any, at: str, body: Body, raw: bool) -> Written:
@@ -325,12 +326,17 @@ def _transform(writer: Writer, options: Any, at: str, body: Body, raw: bool) -> 
         if message:
             return writer.failure(message, pointer(place, ROOT_DIRECTIVE))
         apply = unwrap_root(apply)
+    problems = validate(apply)
+    if problems:
+        # Only inside a list: everywhere else the mapping was refused as a whole.
+        return writer.failure(problems[0].message, place + problems[0].path)
     first = writer.expression(apply, place, body, raw=True)
     applied = f"{writer.constant(directives.clean)}({first.code}, U)"
     if not body.is_event:
         applied = f"({writer.constant(_need_object)}(p, {at!r}), {applied})[1]"
     second = writer.function(mapping, pointer(at, "mapping"), raw=raw, is_event=False)
-    return Written(f"{second}({applied})", is_clean=not raw)
+    # Holes in the lists of what was applied show up wherever the mapping reads them.
+    return _finish(writer, f"{second}({applied})", raw=raw, is_clean=first.is_clean and not raw)
 
 
 def _need_object(value: Any, at: str) -> None:

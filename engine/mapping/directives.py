@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from engine.jstext import JS_BLANKS, UNDEFINED, number_text, text, utf16_length
 from engine.mapping.paths import split_path, walk
@@ -127,10 +127,7 @@ def _json(value: Any) -> str:
         return number_text(value) if math.isfinite(value) else "null"
     if isinstance(value, list):
         return f"[{','.join(map(_json, value))}]"
-    members = [(key, member) for key, member in value.items() if member is not UNDEFINED]
-    if any(is_index(key) for key, _ in members):
-        indexes = sorted((member for member in members if is_index(member[0])), key=lambda member: int(member[0]))
-        members = indexes + [member for member in members if not is_index(member[0])]
+    members = [(key, member) for key, member in _ordered_members(value) if member is not UNDEFINED]
     return "{" + ",".join(f"{_json(key)}:{_json(member)}" for key, member in members) + "}"
 
 
@@ -165,24 +162,47 @@ def flatten(value: Any, separator: str, *, keep_lists: bool) -> dict[str, Any]:
     if value is UNDEFINED:
         return {}
     flat: dict[str, Any] = {}
-    _flatten_into(flat, value, "", separator, keep_lists)
+    leaves = _flatten_into(flat, value, "", _Flattening(separator, keep_lists, _members))
+    if leaves != len(flat):
+        # Of two leaves with the same key the later one wins, by JavaScript's order of members.
+        flat = {}
+        _flatten_into(flat, value, "", _Flattening(separator, keep_lists, _ordered_members))
     return flat
 
 
-def _flatten_into(flat: dict[str, Any], value: Any, prefix: str, separator: str, keep_lists: bool) -> None:
+def _members(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    return value.items()
+
+
+def _ordered_members(value: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Index-like keys first, in ascending order."""
+    indexes = sorted((key for key in value if is_index(key)), key=int)
+    return [(key, value[key]) for key in (*indexes, *(key for key in value if not is_index(key)))]
+
+
+class _Flattening(NamedTuple):
+    separator: str
+    keep_lists: bool
+    members_of: Callable[[dict[str, Any]], Iterable[tuple[str, Any]]]
+
+
+def _flatten_into(flat: dict[str, Any], value: Any, prefix: str, rules: _Flattening) -> int:
+    """Answers how many leaves were written."""
     if isinstance(value, dict):
-        start = prefix + separator if prefix else ""
-        for key, member in value.items():
-            if isinstance(member, (dict, list)):
-                _flatten_into(flat, member, start + key, separator, keep_lists)
-            else:
-                flat[start + key] = member
-    elif isinstance(value, list) and not keep_lists:
-        start = prefix + separator if prefix else ""
-        for index, member in enumerate(value):
-            _flatten_into(flat, member, f"{start}{index}", separator, keep_lists)
+        members = rules.members_of(value)
+    elif isinstance(value, list) and not rules.keep_lists:
+        members = ((str(index), item) for index, item in enumerate(value))
     else:
         flat[prefix] = value
+        return 1
+    start, leaves = prefix + rules.separator if prefix else "", 0
+    for key, member in members:
+        if isinstance(member, (dict, list)):
+            leaves += _flatten_into(flat, member, start + key, rules)
+        else:
+            flat[start + key] = member
+            leaves += 1
+    return leaves
 
 
 def merge(operands: list[Any], *, from_left: bool) -> dict[str, Any]:
@@ -205,7 +225,7 @@ def _units(value: str) -> list[str]:
     if utf16_length(value) == len(value):
         return list(value)
     units = value.encode("utf-16-le", "surrogatepass")
-    return [units[at : at + 2].decode("utf-16-le", "surrogatepass") for at in range(0, len(units), 2)]
+    return [units[at : at + 2].decode("utf-16-le", "replace") for at in range(0, len(units), 2)]
 
 
 def exclude_null(value: Any) -> Any:
