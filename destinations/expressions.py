@@ -22,9 +22,9 @@ def to_text(value: Any) -> str:
         path, template = value.get("@path"), value.get("@template")
         if isinstance(path, str) and path.startswith("$"):
             return path
-        if isinstance(template, str) and "{{" in template and from_text(template) == value:
+        if isinstance(template, str) and _reads_as(template, value):
             return template
-    if isinstance(value, str) and _read(value) == value:
+    if isinstance(value, str) and _reads_as(value, value):
         return value
     return json.dumps(value, ensure_ascii=False, indent=None if _is_short(value) else 2)
 
@@ -60,6 +60,13 @@ def _number_or_text(text: str) -> Any:
         return text
     number = json.loads(text)
     return number if abs(number) < 1e300 else text
+
+
+def _reads_as(text: str, value: Any) -> bool:
+    try:
+        return bool(from_text(text) == value)
+    except ExpressionError:
+        return False
 
 
 def _is_short(value: Any) -> bool:
