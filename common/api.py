@@ -52,8 +52,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         return None
     set_rollback()
     headers = {}
-    if isinstance(exc, exceptions.Throttled) and exc.wait:
-        headers["Retry-After"] = str(int(exc.wait) + 1)
+    if isinstance(exc, exceptions.Throttled) and (wait := getattr(exc, "wait", None)):
+        headers["Retry-After"] = str(int(wait) + 1)
     if auth_header := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     if isinstance(exc, exceptions.ValidationError):

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django_htmx.http import reswap, retarget
+from django_htmx.http import retarget
 from redis.exceptions import RedisError
 
 from common.errors import FieldError, ProductError
@@ -36,7 +36,9 @@ def refusal(request: HttpRequest, *, status: int, reason: str = "", errors: Sequ
     shown = {"reason": reason, "errors": errors}
     if getattr(request, "htmx", False):
         response = render(request, FRAGMENTS.get(status, "errors/_invalid.html"), shown, status=status)
-        return reswap(retarget(response, "#page-errors"), "innerHTML", show="window:top")
+        retarget(response, "#page-errors")
+        response["HX-Reswap"] = "innerHTML show:window:top"
+        return response
     page = f"errors/{status}.html" if status in PAGES else "errors/422.html"
     return render(request, page, shown, status=status)
 

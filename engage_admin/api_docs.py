@@ -41,13 +41,15 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
     for status, response in operation.get("responses", {}).items():
         schema = response.get("content", {}).get("application/json", {}).get("schema")
         answers.append({"status": status, "example": _text(document, schema)})
+    summary = operation.get("description", "").strip()
     tag = operation.get("tags", ["api"])[0]
     return {
         "id": operation["operationId"],
         "group": _group(path) if tag in {"api", "spaces"} else tag,
         "method": method.upper(),
         "path": path,
-        "summary": operation.get("description", "").strip(),
+        "title": summary.partition("\n")[0],
+        "summary": summary,
         "parameters": [item for item in operation.get("parameters", []) if item["in"] == "query"],
         "fields": _fields(document, body),
         "request": _text(document, body),

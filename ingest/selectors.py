@@ -29,9 +29,10 @@ def counts_by_source(space: Space, *, now: datetime) -> dict[int, Counts]:
     rows = (
         SourceCounter.objects.filter(space_id=space.pk, hour__gt=now - DAY)
         .values("source_id")
-        .annotate(**{f"n_{name}": Sum(name) for name in COLUMNS})
+        .annotate(*(Sum(name) for name in COLUMNS))
+        .values_list("source_id", *(f"{name}__sum" for name in COLUMNS))
     )
-    return {row["source_id"]: Counts(**{name: row[f"n_{name}"] for name in COLUMNS}) for row in rows}
+    return {key: Counts(received=r, stored=s, duplicate=d, rejected=x) for key, r, s, d, x in rows}
 
 
 def counts_by_hour(source: Source, *, now: datetime) -> list[tuple[datetime, int]]:

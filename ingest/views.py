@@ -57,7 +57,7 @@ def source_activity(request: SpaceRequest, source_id: str) -> HttpResponse:
 class _Zeros(dict[int, selectors.Counts]):
     """A source that received nothing has counted zero, which is known."""
 
-    def get(self, key: int, default: object = None) -> selectors.Counts:  # type: ignore[override]
+    def get(self, key: int, default: object = None) -> selectors.Counts:
         return super().get(key) or selectors.Counts()
 
 

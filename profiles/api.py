@@ -29,7 +29,22 @@ MOST = 200
 MOST_DAYS = 3_660
 
 
-class ProfileList(SpaceAPIView):
+class ProfileView(SpaceAPIView):
+    """What the views of profiles share."""
+
+    def bodies(self, profiles: list[Profile]) -> list[dict[str, Any]]:
+        identifiers = search.identifiers_of(self.space, (profile.id for profile in profiles))
+        shows_pii = self.member.has_pii_access
+        return [profile_body(row, identifiers.get(row.id, []), shows_pii=shows_pii) for row in profiles]
+
+    def profile(self) -> Profile:
+        found = search.profile_by_segment_id(self.space, self.kwargs["segment_id"])
+        if found is None:
+            raise Http404("This space has no profile with this Segment ID.")
+        return found
+
+
+class ProfileList(ProfileView):
     serializer_class = ProfilePageSerializer
 
     @extend_schema(
@@ -66,13 +81,8 @@ class ProfileList(SpaceAPIView):
             profiles, more = page.rows, page.after
         return Response(_page(request, self.bodies(profiles), more))
 
-    def bodies(self, profiles: list[Profile]) -> list[dict[str, Any]]:
-        identifiers = search.identifiers_of(self.space, (profile.id for profile in profiles))
-        shows_pii = self.member.has_pii_access
-        return [profile_body(row, identifiers.get(row.id, []), shows_pii=shows_pii) for row in profiles]
 
-
-class ProfileDetail(ProfileList):
+class ProfileDetail(ProfileView):
     serializer_class = ProfileDetailSerializer
 
     @extend_schema(operation_id="profiles_retrieve", responses=ProfileDetailSerializer)
@@ -82,14 +92,8 @@ class ProfileDetail(ProfileList):
         merged = [alias.segment_id for alias in detail.merged_ids(self.space, profile)]
         return Response({**self.bodies([profile])[0], "merged_ids": merged})
 
-    def profile(self) -> Profile:
-        found = search.profile_by_segment_id(self.space, self.kwargs["segment_id"])
-        if found is None:
-            raise Http404("This space has no profile with this Segment ID.")
-        return found
 
-
-class ProfileEvents(ProfileDetail):
+class ProfileEvents(ProfileView):
     serializer_class = EventPageSerializer
 
     @extend_schema(

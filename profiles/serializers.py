@@ -45,7 +45,7 @@ class EventSerializer(serializers.Serializer[Any]):
     userId = serializers.CharField(allow_null=True)  # noqa: N815
     anonymousId = serializers.CharField(allow_null=True)  # noqa: N815
     properties = serializers.DictField()
-    context = serializers.DictField()
+    context = serializers.DictField()  # type: ignore[assignment]
     external_ids = serializers.ListField(child=serializers.DictField())
 
 

@@ -36,7 +36,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class SpaceRequest(HttpRequest):
     """What a view behind `space_view` receives."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
     space: Space
     member: Member

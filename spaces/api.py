@@ -15,7 +15,7 @@ from common.api import KeysetPagination
 from common.errors import InvalidError, NotAllowedError
 from spaces import serializers as shapes
 from spaces.access import allows, missing_right
-from spaces.api_base import SpaceAPIView
+from spaces.api_base import SpaceAPIView, caller
 from spaces.models import ApiToken, Member, Role, Source
 from spaces.selectors import audit_entries, members_of, memberships_of, sources_of, spaces_of, tokens_of
 from spaces.services import members as member_services
@@ -31,7 +31,8 @@ class SpaceList(GenericAPIView):  # type: ignore[type-arg]
 
     @extend_schema(operation_id="spaces_list", tags=["Spaces"], responses=shapes.SpaceSerializer(many=True))
     def get(self, request: Request) -> Response:
-        spaces = spaces_of(request.user)
+        """The spaces that you or your token reach."""
+        spaces = spaces_of(caller(request))
         token = request.auth
         if isinstance(token, ApiToken):
             spaces = spaces.filter(workspace_id=token.member.workspace_id)
@@ -49,6 +50,7 @@ class SpaceList(GenericAPIView):  # type: ignore[type-arg]
         responses={201: shapes.SpaceSerializer},
     )
     def post(self, request: Request) -> Response:
+        """Create a space in your workspace."""
         values = _valid(shapes.SpaceInput, request)
         member = _maker(request, values.get("workspace"))
         space = create_space(member=member, name=values["name"], kind=values["kind"])
@@ -61,10 +63,12 @@ class SpaceDetail(SpaceAPIView):
 
     @extend_schema(operation_id="spaces_retrieve", tags=["Spaces"])
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """One space."""
         return Response(shapes.SpaceSerializer(self.space).data)
 
     @extend_schema(operation_id="spaces_update", tags=["Spaces"], request=shapes.SpaceChange)
     def patch(self, request: Request, **kwargs: Any) -> Response:
+        """Rename a space or change its kind; the slug stays."""
         values = {"name": self.space.name, "kind": self.space.kind, **_valid(shapes.SpaceChange, request)}
         space = update_space(space=self.space, actor=self.actor, **values)
         return Response(shapes.SpaceSerializer(space).data)
@@ -76,6 +80,7 @@ class SourceList(SpaceAPIView):
 
     @extend_schema(operation_id="sources_list", tags=["Sources"], responses=shapes.SourceSerializer(many=True))
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """The sources of the space, newest first."""
         return self.paginated(sources_of(self.space), shapes.SourceSerializer, shows_keys=_shows_keys(self))
 
     @extend_schema(
@@ -85,6 +90,7 @@ class SourceList(SpaceAPIView):
         responses={201: shapes.SourceSerializer},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
+        """Create a source; the answer holds its write key."""
         values = _valid(shapes.SourceInput, request)
         source = source_services.create_source(space=self.space, actor=self.actor, name=values["name"])
         return Response(_source(self, source), status=status.HTTP_201_CREATED)
@@ -96,10 +102,12 @@ class SourceDetail(SpaceAPIView):
 
     @extend_schema(operation_id="sources_retrieve", tags=["Sources"])
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """One source."""
         return Response(_source(self, self.source()))
 
     @extend_schema(operation_id="sources_update", tags=["Sources"], request=shapes.SourceChange)
     def patch(self, request: Request, **kwargs: Any) -> Response:
+        """Rename, enable or disable a source."""
         values = _valid(shapes.SourceChange, request)
         source = self.source()
         if "name" in values:
@@ -110,7 +118,8 @@ class SourceDetail(SpaceAPIView):
 
     def source(self) -> Source:
         rows = Source.objects.in_space(self.space).select_related("space__workspace")
-        return get_object_or_404(rows, public_id=self.kwargs["source_id"])
+        found: Source = get_object_or_404(rows, public_id=self.kwargs["source_id"])
+        return found
 
 
 class SourceRotate(SourceDetail):
@@ -118,6 +127,7 @@ class SourceRotate(SourceDetail):
 
     @extend_schema(operation_id="sources_rotate_key", tags=["Sources"], request=None)
     def post(self, request: Request, **kwargs: Any) -> Response:
+        """Give a source a new write key; the old one stops working at once."""
         return Response(_source(self, source_services.rotate_key(source=self.source(), actor=self.actor)))
 
 
@@ -127,6 +137,7 @@ class MemberList(SpaceAPIView):
 
     @extend_schema(operation_id="members_list", tags=["Members"], responses=shapes.MemberSerializer(many=True))
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """The members of the workspace."""
         return self.paginated(members_of(self.space.workspace), shapes.MemberSerializer)
 
     @extend_schema(
@@ -136,6 +147,7 @@ class MemberList(SpaceAPIView):
         responses={201: shapes.InvitationSerializer},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
+        """Add a person; a new one gets a temporary password, shown here once."""
         invitation = member_services.invite_member(by=self.member, **_valid(shapes.MemberInput, request))
         shown = shapes.MemberSerializer(invitation.member).data
         body = {**shown, "temporary_password": invitation.temporary_password}
@@ -148,10 +160,12 @@ class MemberDetail(SpaceAPIView):
 
     @extend_schema(operation_id="members_retrieve", tags=["Members"])
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """One member."""
         return Response(shapes.MemberSerializer(self.other()).data)
 
     @extend_schema(operation_id="members_update", tags=["Members"], request=shapes.MemberChange)
     def patch(self, request: Request, **kwargs: Any) -> Response:
+        """Change what a member may do."""
         other = self.other()
         values = {"role": other.role, "has_pii_access": other.has_pii_access, **_valid(shapes.MemberChange, request)}
         return Response(
@@ -160,6 +174,7 @@ class MemberDetail(SpaceAPIView):
 
     @extend_schema(operation_id="members_remove", tags=["Members"], responses={204: None})
     def delete(self, request: Request, **kwargs: Any) -> Response:
+        """Take a person out of the workspace; their tokens stop working."""
         member_services.remove_member(by=self.member, member=self.other())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -173,6 +188,7 @@ class TokenList(SpaceAPIView):
 
     @extend_schema(operation_id="tokens_list", tags=["API tokens"], responses=shapes.TokenSerializer(many=True))
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """The tokens that reach this space, without their text."""
         return self.paginated(tokens_of(self.space), shapes.TokenSerializer)
 
     @extend_schema(
@@ -182,6 +198,7 @@ class TokenList(SpaceAPIView):
         responses={201: shapes.NewTokenSerializer},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
+        """Create a token; only this answer holds its text."""
         values = _valid(shapes.TokenInput, request)
         space = self.space if values["reach"] == "space" else None
         if space is None and isinstance(request.auth, ApiToken) and request.auth.space_id is not None:
@@ -196,6 +213,7 @@ class TokenDetail(SpaceAPIView):
 
     @extend_schema(operation_id="tokens_revoke", tags=["API tokens"], responses={204: None})
     def delete(self, request: Request, **kwargs: Any) -> Response:
+        """Stop a token from working, for good."""
         token = get_object_or_404(tokens_of(self.space), pk=self.kwargs["token_id"])
         token_services.revoke_token(token=token, by=self.member)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -214,6 +232,7 @@ class AuditTrail(SpaceAPIView):
         responses=shapes.AuditEntrySerializer(many=True),
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
+        """Who changed what, newest first."""
         action, text = (request.query_params.get(name, "").replace("\0", "") for name in ("action", "q"))
         return self.paginated(audit_entries(self.space, action=action, text=text), shapes.AuditEntrySerializer)
 
@@ -232,7 +251,7 @@ def _maker(request: Request, workspace: str | None) -> Member:
             raise NotAllowedError("A token of one space cannot create spaces. Use a token of the whole workspace.")
         found = [token.member]
     else:
-        found = list(memberships_of(request.user))
+        found = list(memberships_of(caller(request)))
     if workspace is not None:
         found = [member for member in found if member.workspace.slug == workspace]
     if not found:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import Http404
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,7 +22,8 @@ class SpaceAPIView(GenericAPIView):  # type: ignore[type-arg]
 
     Sets `self.space`, `self.member` and `self.actor` before the handler runs. Outsiders, and tokens of another space,
     get 404; a role below `read_role` (safe methods) or `write_role` gets 403. Lists are keyset pages:
-    `self.paginated(rows, Serializer)`. The handler still receives the `space` URL parameter, hence `def get(self, request, **kwargs)`.
+    `self.paginated(rows, Serializer)`. The handler still receives the `space` URL parameter, hence
+    `def get(self, request, **kwargs)`.
     """
 
     read_role: ClassVar[Role] = Role.READ_ONLY
@@ -34,7 +35,7 @@ class SpaceAPIView(GenericAPIView):  # type: ignore[type-arg]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.space, self.member = membership(request.user, kwargs["space"])
+        self.space, self.member = membership(caller(request), kwargs["space"])
         self.actor = self.member.user
         refuse_other_space(request, self.space)
         needed = required_role(request.method, self.read_role, self.write_role)
@@ -54,6 +55,14 @@ class SpaceAPIView(GenericAPIView):  # type: ignore[type-arg]
         page = pager.paginate_queryset(rows, self.request, view=self)
         shown = serializer(page, many=True, context={"space": self.space, "member": self.member, **context})
         return pager.get_paginated_response(shown.data)
+
+
+def caller(request: Request) -> User:
+    """Who is behind the token or the session; the permission classes let nobody else in."""
+    user = request.user
+    if not isinstance(user, User):
+        raise NotAuthenticated
+    return user
 
 
 def refuse_other_space(request: Request, space: Space) -> None:

@@ -10,7 +10,7 @@ from spaces.views import account, entry
 urlpatterns = [
     path("", entry.root, name="root"),
     path("login/", account.SignInView.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", LogoutView.as_view(next_page="login"), name="logout"),
     path("account/", account.account, name="account"),
     path("account/name/", account.account_name, name="account_name"),
     path("account/password/", account.account_password, name="account_password"),

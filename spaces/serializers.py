@@ -98,7 +98,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
 
 
 class TokenInput(serializers.Serializer[ApiToken]):
-    label = serializers.CharField(max_length=120)
+    label = serializers.CharField(max_length=120)  # type: ignore[assignment]
     reach = serializers.ChoiceField(choices=["space", "workspace"], default="space")
 
 
@@ -106,7 +106,7 @@ class NewTokenSerializer(serializers.Serializer[NewToken]):
     """The one answer that holds the token itself."""
 
     id = serializers.IntegerField(source="token.pk")
-    label = serializers.CharField(source="token.label")
+    label = serializers.CharField(source="token.label")  # type: ignore[assignment]
     token = serializers.CharField(source="secret")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from common.errors import InvalidError
@@ -60,10 +62,11 @@ def set_source_enabled(*, source: Source, actor: User, is_enabled: bool) -> Sour
 
 
 def _locked(source: Source) -> Source:
-    return Source.objects.select_for_update(of=("self",)).select_related("space__workspace").get(pk=source.pk)
+    found: Source = Source.objects.select_for_update(of=("self",)).select_related("space__workspace").get(pk=source.pk)
+    return found
 
 
-def _record(source: Source, actor: User, action: str, before: dict[str, object], after: dict[str, object]) -> None:
+def _record(source: Source, actor: User, action: str, before: dict[str, Any], after: dict[str, Any]) -> None:
     audit.record(actor=actor, action=action, target=source, space=source.space, before=before, after=after)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -52,7 +53,7 @@ def revoke_token(*, token: ApiToken, by: Member) -> ApiToken:
     if token.revoked_at is None:
         token.revoked_at = timezone.now()
         token.save(update_fields=["revoked_at"])
-        _record(token, by, "token.revoked", {"label": token.label, "hint": token.hint})
+        _record(token, by, "token.revoked", None, {"label": token.label, "hint": token.hint})
     return token
 
 
@@ -76,12 +77,15 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _record(token: ApiToken, by: Member, action: str, after: dict[str, object]) -> None:
+def _record(
+    token: ApiToken, by: Member, action: str, after: dict[str, Any] | None, before: dict[str, Any] | None = None
+) -> None:
     audit.record(
         actor=by.user,
         action=action,
         target=token,
         space=token.space,
         workspace=token.member.workspace,
+        before=before,
         after=after,
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import PasswordChangeForm as DjangoPasswordChangeForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from spaces.forms import AccountForm
+from spaces.models import User
 from spaces.selectors import memberships_of
 from spaces.services.members import update_account
 from spaces.views.entry import signed_in
@@ -27,6 +31,15 @@ class SignInForm(AuthenticationForm):
         self.fields["username"].label = "E-mail"
         self.fields["username"].widget.input_type = "email"
         self.fields["username"].widget.attrs["autocomplete"] = "username"
+
+
+class PasswordChangeForm(DjangoPasswordChangeForm):
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
+        self.fields["new_password1"].help_text = "At least 10 characters, and none of the common ones."
+        self.fields["new_password2"].label = "New password again"
+        self.fields["new_password2"].help_text = ""
 
 
 class SignInView(views.LoginView):
@@ -52,7 +65,10 @@ def account(request: HttpRequest) -> HttpResponse:
 def account_name(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     form = AccountForm(request.POST)
-    if form.is_valid() and form.carry_out(lambda: update_account(user=user, name=form.cleaned_data["name"])):
+    if (
+        form.is_valid()
+        and form.carry_out(lambda: update_account(user=user, name=form.cleaned_data["name"])) is not None
+    ):
         messages.success(request, "Your name was saved.")
         return redirect("account")
     return _page(request, form, PasswordChangeForm(user), status=422)

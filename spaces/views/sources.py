@@ -76,7 +76,9 @@ def source_toggle(request: SpaceRequest, source_id: str) -> HttpResponse:
 
 
 def _source(request: SpaceRequest, source_id: str) -> Source:
-    return get_object_or_404(Source.objects.in_space(request.space).select_related("space"), public_id=source_id)
+    rows = Source.objects.in_space(request.space).select_related("space")
+    found: Source = get_object_or_404(rows, public_id=source_id)
+    return found
 
 
 def _to(source: Source) -> HttpResponse:
