@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from audiences.views import audiences, connections
+from audiences.views import audiences, builder, builder_new, connections
 
 app_name = "audiences"
 urlpatterns = [
     path("audiences/", audiences.audience_list, name="list"),
+    path("audiences/new/", builder_new.new, name="new"),
+    path("audiences/key/", builder_new.key, name="key"),
     path("audiences/of-profile/<str:segment_id>/", audiences.profile_audiences, name="profile_audiences"),
     path("audiences/<str:audience_id>/", audiences.overview, name="overview"),
+    path("audiences/<str:audience_id>/builder/", builder.builder, name="builder"),
+    path("audiences/<str:audience_id>/clone/", builder.clone, name="clone"),
     path("audiences/<str:audience_id>/live/", audiences.live, name="live"),
     path("audiences/<str:audience_id>/members/", audiences.members, name="members"),
     path("audiences/<str:audience_id>/settings/", audiences.settings, name="settings"),

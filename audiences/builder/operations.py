@@ -14,7 +14,6 @@ from audiences.builder.rows import (
     ThenFields,
     TraitRow,
     ValueTest,
-    WindowFields,
 )
 
 KINDS = ("event", "page", "screen", "trait", "audience", "identifier", "group")
@@ -45,7 +44,7 @@ def apply(root: Group, op: str) -> str:
 
     add:GROUP:KIND · remove: · duplicate: · up: · down: · wrap: · unwrap: · join:GROUP (AND/OR) · negate: ·
     add_property:ROW · add_child_property:ROW · remove_property:ROW:p0 (or then.p0) · add_value:ROW:TEST ·
-    remove_value:ROW:TEST.INDEX · add_window:ROW · remove_window:ROW · add_then:ROW · remove_then:ROW
+    remove_value:ROW:TEST.INDEX · add_then:ROW · remove_then:ROW
     """
     verb, _, rest = op.partition(":")
     place, _, what = rest.partition(":")
@@ -140,9 +139,7 @@ def _turn(row: Row, verb: str, place: str) -> str:
     raise UnknownOperationError(f"{verb} does not go with {place}.")
 
 
-def _fill(  # noqa: PLR0911 - one a verb
-    row: Row, verb: str, place: str, what: str
-) -> str:
+def _fill(row: Row, verb: str, place: str, what: str) -> str:
     if verb in {"add_value", "remove_value"}:
         return _values(row, verb, place, what)
     if not isinstance(row, EventRow):
@@ -157,12 +154,6 @@ def _fill(  # noqa: PLR0911 - one a verb
         case "remove_property":
             tests, index, _ = _tests_at(row, what)
             del tests[index]
-            return f"{place}.row"
-        case "add_window":
-            row.window = WindowFields(kind="within")
-            return f"{place}.amount"
-        case "remove_window":
-            row.window = WindowFields()
             return f"{place}.row"
         case "add_then":
             row.then = ThenFields()

@@ -73,6 +73,14 @@ def written(group: Group, *, collection: str = "users") -> Written:
     return result
 
 
+def audience_fields(row: Row, place: str = ROOT) -> dict[str, str]:
+    """The field of each audience that the rows name."""
+    if isinstance(row, Group):
+        inside = [audience_fields(child, f"{place}-{index}") for index, child in enumerate(row.children)]
+        return {name: found for fields in inside for name, found in fields.items()}
+    return {row.audience.strip(): f"{place}.audience"} if isinstance(row, AudienceRow) else {}
+
+
 class _Writer:
     def __init__(self, result: Written) -> None:
         self.result = result

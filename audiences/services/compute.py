@@ -15,7 +15,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audiences.compiler import CompiledInput, Scope, TheseProfiles, compile_audiences
+from audiences.compiler import CompiledInput, Scope, TheseProfiles, compile_audiences, in_statements
 from audiences.models import Audience, ChangedProfiles
 from audiences.services.definitions import Compiled, audience_references, compiled
 from audiences.services.locks import try_lock_space
@@ -55,14 +55,11 @@ def evaluate(
             for item in level
             if touched is None or touched.concerns(item) or (item.mentions.audiences & changed_names)
         ]
-        for collection in {item.audience.collection for item in wanted}:
-            block = [item for item in wanted if item.audience.collection == collection]
-            changes = _apply(space=space, audiences=block, references=references, scope=scope, now=now)
-            by_id = {item.audience.pk: item.audience for item in block}
-            for change in changes:
-                audience = by_id[change.audience_id]
-                changed_names |= {audience.key, audience.public_id}
-            all_changes += changes
+        changes = _apply(space=space, audiences=wanted, references=references, scope=scope, now=now)
+        by_id = {item.audience.pk: item.audience for item in wanted}
+        for audience in [by_id[audience_id] for audience_id in {change.audience_id for change in changes}]:
+            changed_names |= {audience.key, audience.public_id}
+        all_changes += changes
     return all_changes
 
 
@@ -115,23 +112,24 @@ def _apply(
         )
         for item in audiences
     ]
-    query = compile_audiences(space.pk, inputs, scope, now, references=references, changed_only=True)
-    statement = f"""
-        WITH verdict AS MATERIALIZED ({query.sql}),
-        stored AS (
-            INSERT INTO membership AS m (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
-            SELECT %(space)s, audience_id, profile_id, is_member, %(now)s, recheck_at FROM verdict
-            ORDER BY audience_id, profile_id
-            ON CONFLICT (space_id, audience_id, profile_id) DO UPDATE
-            SET is_member = excluded.is_member, recheck_at = excluded.recheck_at,
-                changed_at = CASE WHEN m.is_member = excluded.is_member THEN m.changed_at ELSE excluded.changed_at END
-        )
-        SELECT audience_id, profile_id, is_member FROM verdict
-        WHERE is_member IS DISTINCT FROM was_member
-    """  # noqa: S608 - the compiler parametrizes every value
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {**query.params, "space": space.pk, "now": now})
-        changes = [Entered(audience_id=a, profile_id=p, is_member=m) for a, p, m in cursor.fetchall()]
+    changes: list[Entered] = []
+    for group in in_statements(inputs):
+        query = compile_audiences(space.pk, group, scope, now, references=references, changed_only=True)
+        statement = f"""
+            WITH verdict AS MATERIALIZED ({query.sql}),
+            stored AS (
+                INSERT INTO membership AS m (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
+                SELECT %(space)s, audience_id, profile_id, is_member, %(now)s, recheck_at FROM verdict
+                ORDER BY audience_id, profile_id
+                ON CONFLICT (space_id, audience_id, profile_id) DO UPDATE
+                SET is_member = excluded.is_member, recheck_at = excluded.recheck_at, changed_at =
+                    CASE WHEN m.is_member = excluded.is_member THEN m.changed_at ELSE excluded.changed_at END
+            )
+            SELECT audience_id, profile_id, is_member FROM verdict WHERE is_member IS DISTINCT FROM was_member
+        """  # noqa: S608 - the compiler parametrizes every value
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {**query.params, "space": space.pk, "now": now})
+            changes += [Entered(audience_id=a, profile_id=p, is_member=m) for a, p, m in cursor.fetchall()]
     _count_and_emit(space=space, audiences=audiences, changes=changes, now=now)
     return changes
 

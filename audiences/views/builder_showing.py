@@ -1,0 +1,255 @@
+"""The builder's rows as its templates show them: every control with its name, choices and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from audiences.builder.rows import (
+    ROOT,
+    UNITS,
+    AudienceRow,
+    EventRow,
+    Group,
+    IdentifierRow,
+    RawRow,
+    Row,
+    ThenFields,
+    TraitRow,
+    ValueTest,
+)
+from audiences.builder.values import (
+    LABELS,
+    MISSING,
+    PICKER_INSTANT,
+    TYPE_LABELS,
+    as_json,
+    instant_text,
+    value_types,
+)
+from audiences.builder.writing import FieldProblem
+from engine import conditions
+from engine.conditions.describing import sentence_of
+from engine.conditions.operators import DATES, LISTS, RELATIVE_DATES
+
+Choices = list[tuple[str, str]]
+COUNTS: Choices = [
+    ("gte", "at least"), ("eq", "exactly"), ("lte", "at most"), ("gt", "more than"), ("lt", "fewer than"),
+]  # fmt: skip
+WINDOWS: Choices = [
+    ("any", "any time"), ("within", "within the last"), ("between", "between"), ("since", "since"),
+    ("before", "before"),
+]  # fmt: skip
+UNIT_CHOICES: Choices = [(unit, unit) for unit in UNITS]
+ADDABLE = (
+    ("event", "Performed an event", "zap"),
+    ("page", "Viewed a page", "file-text"),
+    ("screen", "Viewed a screen", "smartphone"),
+    ("trait", "Has a trait", "user"),
+    ("audience", "Part of an audience", "users"),
+    ("identifier", "Has an identifier", "fingerprint"),
+    ("group", "Group of conditions", "group"),
+)
+
+
+@dataclass(kw_only=True)
+class Shown:
+    """Something with a place: `errors` by the field's last name, such as `{"name": "Give an event name."}`."""
+
+    place: str
+    errors: dict[str, str]
+
+
+@dataclass(kw_only=True)
+class ShownTest(Shown):
+    """`control`: none, duration, date, instant, boolean, number, text, trait or parent. `what` names it in ops."""
+
+    test: ValueTest
+    row_place: str
+    what: str
+    control: str
+    operators: Choices
+    types: Choices
+    is_list: bool
+    suggest_name: dict[str, str]
+    suggest_value: dict[str, str]
+    suggest_parent: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name_params(self) -> str:
+        return as_json(self.suggest_name)
+
+    @property
+    def value_params(self) -> str:
+        return as_json(self.suggest_value | {"path": self.test.name})
+
+    @property
+    def parent_params(self) -> str:
+        return as_json(self.suggest_parent)
+
+    @property
+    def picker_value(self) -> str:
+        """The instant as a date picker takes it."""
+        return instant_text(self.test.value).removesuffix("Z")
+
+
+@dataclass(kw_only=True)
+class ShownThen(Shown):
+    then: ThenFields
+    tests: list[ShownTest]
+
+    @property
+    def name_params(self) -> str:
+        return as_json({"type": self.then.type})
+
+
+@dataclass(kw_only=True)
+class ShownRow(Shown):
+    """A row: `kind` as in its field. `children` of a group; `can_move_up` and `can_move_down` among its siblings."""
+
+    kind: str
+    row: Row
+    number: int
+    depth: int
+    can_move_up: bool
+    can_move_down: bool
+    parent: str
+    parent_joiner: str
+    label: str
+    tests: list[ShownTest] = field(default_factory=list)
+    then: ShownThen | None = None
+    children: list[ShownRow] = field(default_factory=list)
+    raw: str = ""
+
+    @property
+    def is_nested_deep(self) -> bool:
+        return self.depth > 1
+
+    @property
+    def name_params(self) -> str:
+        return as_json({"type": self.row.type}) if isinstance(self.row, EventRow) else "{}"
+
+    @property
+    def has_picker(self) -> bool:
+        """Whether the window's instant is one that a date picker can show without losing anything."""
+        return isinstance(self.row, EventRow) and _fits_picker(self.row.window.instant)
+
+    @property
+    def picker_value(self) -> str:
+        return instant_text(self.row.window.instant).removesuffix("Z") if isinstance(self.row, EventRow) else ""
+
+
+def shown_rows(group: Group, problems: Iterable[FieldProblem], *, collection: str = "users") -> ShownRow:
+    """The whole tree for the templates."""
+    by_field: dict[str, str] = {}
+    for problem in problems:
+        by_field[problem.field] = " ".join(filter(None, [by_field.get(problem.field), problem.detail]))
+    return _Shower(by_field, collection).row(group, ROOT, number=1, depth=0, siblings=1, parent=None)
+
+
+class _Shower:
+    def __init__(self, problems: Mapping[str, str], collection: str) -> None:
+        self.problems = problems
+        self.collection = collection
+
+    def errors(self, place: str) -> dict[str, str]:
+        start = f"{place}."
+        return {name.removeprefix(start): text for name, text in self.problems.items() if name.startswith(start)}
+
+    def row(
+        self, row: Row, place: str, *, number: int, depth: int, siblings: int, parent: tuple[str, Group] | None
+    ) -> ShownRow:
+        shown = ShownRow(
+            place=place,
+            errors=self.errors(place),
+            kind=_kind(row),
+            row=row,
+            number=number,
+            depth=depth,
+            can_move_up=number > 1,
+            can_move_down=number < siblings,
+            parent=parent[0] if parent else "",
+            parent_joiner=parent[1].joiner if parent else "all",
+            label=f"{'Group' if isinstance(row, Group) else 'Condition'} {place.removeprefix(ROOT).strip('-')}",
+        )
+        match row:
+            case Group():
+                shown.children = [
+                    self.row(
+                        child,
+                        f"{place}-{index}",
+                        number=index + 1,
+                        depth=depth + 1,
+                        siblings=len(row.children),
+                        parent=(place, row),
+                    )
+                    for index, child in enumerate(row.children)
+                ]
+            case EventRow():
+                event = {"type": row.type, "event": row.name}
+                shown.tests = [
+                    self.test(test, place, f"p{index}", event, {}) for index, test in enumerate(row.properties)
+                ]
+                shown.then = self.then(row.then, place, event) if row.then else None
+            case TraitRow():
+                shown.tests = [self.test(row.test, place, "t", {"collection": self.collection}, {})]
+            case RawRow():
+                shown.raw = as_json(row.node)
+                shown.label = _sentence(row.node)
+        return shown
+
+    def then(self, then: ThenFields, place: str, parent: dict[str, str]) -> ShownThen:
+        event = {"type": then.type, "event": then.name}
+        tests = [self.test(test, place, f"then.p{index}", event, parent) for index, test in enumerate(then.properties)]
+        return ShownThen(place=f"{place}.then", errors=self.errors(f"{place}.then"), then=then, tests=tests)
+
+    def test(self, test: ValueTest, place: str, what: str, about: dict[str, str], parent: dict[str, str]) -> ShownTest:
+        is_child, is_trait = what.startswith("then."), what == "t"
+        types = value_types(test.operator, is_child=is_child)
+        operators = [(name, label) for name, label in LABELS.items() if not (is_child and name in RELATIVE_DATES)]
+        return ShownTest(
+            place=f"{place}.{what}",
+            errors=self.errors(f"{place}.{what}"),
+            test=test,
+            row_place=place,
+            what=what,
+            control=_control(test),
+            operators=operators,
+            types=[(name, "date" if name == "date" else TYPE_LABELS[name]) for name in types],
+            is_list=test.operator in LISTS and test.value_type not in {"trait", "parent"},
+            suggest_name={"kind": "trait" if is_trait else "property", **about},
+            suggest_value={"kind": "value", **about},
+            suggest_parent={"kind": "property", **parent},
+        )
+
+
+def _kind(row: Row) -> str:
+    return {
+        Group: "group", EventRow: "event", TraitRow: "trait", AudienceRow: "audience",
+        IdentifierRow: "identifier", RawRow: "raw",
+    }[type(row)]  # fmt: skip
+
+
+def _control(test: ValueTest) -> str:
+    if test.operator in {"exists", MISSING}:
+        return "none"
+    if test.operator in RELATIVE_DATES:
+        return "duration"
+    if test.operator in DATES and test.value_type not in {"trait", "parent"}:
+        return "date" if _fits_picker(test.value) else "instant"
+    return test.value_type
+
+
+def _fits_picker(text: str) -> bool:
+    return not text.strip() or PICKER_INSTANT.fullmatch(instant_text(text)) is not None
+
+
+def _sentence(node: Any) -> str:
+    """A condition kept from the API in words; when it is not even valid, its JSON."""
+    try:
+        condition = conditions.parse({"version": 1, "collection": "users", "where": node})
+    except conditions.ConditionError:
+        return as_json(node)[:500]
+    text = sentence_of(condition.where)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,195 @@
+"""What the New and the Builder page share: take the form in, carry out an op, show rows, problems and preview."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django_htmx.http import replace_url, reswap, retarget
+
+from audiences.builder.operations import UnknownOperationError, apply
+from audiences.builder.reading import rows_of
+from audiences.builder.writing import FieldProblem, audience_fields, written
+from audiences.models import Audience
+from audiences.selectors.audiences import PreviewError, audience_list
+from audiences.selectors.preview import PreviewReport, preview_report
+from audiences.services.definitions import DefinitionError, checked
+from audiences.views import builder_drafts
+from audiences.views.builder_drafts import Draft
+from audiences.views.builder_showing import ADDABLE, COUNTS, UNIT_CHOICES, WINDOWS, shown_rows
+from common.errors import FieldError
+from engine import conditions
+from profiles.models import COLLECTION_NAMES
+from spaces.access import SpaceRequest
+from spaces.access import rights as rights_of
+
+IDENTIFIERS = ("user_id", "email", "anonymous_id", "group_id", "phone", "android.idfa", "ios.idfa")
+
+
+@dataclass(kw_only=True)
+class Surface:
+    """One page with a builder: `url` is where its form goes, `template` the whole page, `audience` the one edited."""
+
+    url: str
+    template: str
+    audience: Audience | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What an op came to: problems at fields, where the focus goes, a preview or why there is none."""
+
+    problems: list[FieldProblem] = field(default_factory=list)
+    focus: str = ""
+    preview: PreviewReport | None = None
+    preview_error: str = ""
+
+
+def definition_of(draft: Draft) -> dict[str, Any]:
+    """The definition as the draft has it now, complete or not."""
+    return written(draft.rows, collection=draft.collection).definition
+
+
+def problems_of(request: SpaceRequest, draft: Draft, audience: Audience | None) -> list[FieldProblem]:
+    """Everything that is wrong with the draft's rows, each at its field."""
+    rows = draft.rows
+    result = written(rows, collection=draft.collection)
+    try:
+        checked(space=request.space, definition=result.definition, audience=audience)
+    except DefinitionError as error:
+        named = audience_fields(rows)
+        found = []
+        for problem in result.located(error.errors):
+            at = next((name for key, name in named.items() if key and key in problem.detail.split()), problem.field)
+            is_reference = problem.code in {"unknown_audience", "other_collection"}
+            found.append(
+                FieldProblem(
+                    field=at if is_reference else problem.field,
+                    path=problem.path,
+                    code=problem.code,
+                    detail=problem.detail,
+                )
+            )
+        return found
+    return result.problems
+
+
+def take_json(draft: Draft, collection: str | None) -> list[FieldProblem]:
+    """Read the JSON view's text into the draft's rows; problems leave both as they were."""
+    try:
+        definition = json.loads(draft.json or "")
+        condition = conditions.parse(definition)
+    except (json.JSONDecodeError, RecursionError) as error:
+        detail = f"This is not JSON: {error}." if isinstance(error, ValueError) else "This is nested too deeply."
+        return [FieldProblem(field="json", path="", code="invalid_json", detail=detail)]
+    except conditions.ConditionError as error:
+        return [
+            FieldProblem(field="json", path=problem.path, code=problem.code, detail=problem.detail)
+            for problem in error.problems
+        ]
+    if collection is not None and condition.collection != collection:
+        detail = "An audience keeps its collection. Create a new audience instead."
+        return [FieldProblem(field="json", path="/collection", code="fixed", detail=detail)]
+    draft.rows = rows_of(definition)
+    draft.collection = condition.collection
+    draft.json = None
+    return []
+
+
+def carry_out(request: SpaceRequest, draft: Draft, surface: Surface, op: str) -> Outcome:
+    """Take the posted form into the draft and do what the op says, apart from leaving the page."""
+    draft.take(request.POST)
+    audience = surface.audience
+    fixed = COLLECTION_NAMES[audience.collection] if audience else None
+    draft.collection = fixed or draft.collection
+    outcome = Outcome()
+    if op == "show_json":
+        draft.json = json.dumps(definition_of(draft), indent=2, ensure_ascii=False)
+        outcome.focus = "builder-json"
+    elif op == "cancel_json":
+        draft.json = None
+    elif draft.json is not None and op not in {"keep", "refresh"}:
+        outcome.problems = take_json(draft, fixed)
+    if not outcome.problems and ":" in op:
+        rows = draft.rows
+        try:
+            outcome.focus = apply(rows, op)
+        except UnknownOperationError:
+            detail = "The form has changed since you pressed that; here is how it is now."
+            outcome.problems = [FieldProblem(field="", path="", code="unknown_operation", detail=detail)]
+        draft.rows = rows
+    elif not outcome.problems and op in {"preview", "next", "save"}:
+        outcome.problems = problems_of(request, draft, audience)
+    if op == "preview" and not outcome.problems:
+        _preview(request, draft, audience, outcome)
+    if rights_of(request.member).edit:
+        builder_drafts.keep(request, draft)
+    return outcome
+
+
+def _preview(request: SpaceRequest, draft: Draft, audience: Audience | None, outcome: Outcome) -> None:
+    try:
+        outcome.preview = preview_report(
+            space=request.space,
+            definition=definition_of(draft),
+            include_anonymous=audience.include_anonymous if audience else draft.include_anonymous,
+            historical_from=audience.historical_from if audience else None,
+            audience=audience,
+        )
+    except PreviewError as error:
+        outcome.preview_error = error.detail
+
+
+def answer(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outcome, *, op: str = "") -> HttpResponse:
+    """The page, or for htmx its part that changed. 422 when something is wrong with what was entered."""
+    status = 422 if outcome.problems else 200
+    context = page_context(request, draft, surface, outcome)
+    if not request.htmx:
+        return render(request, surface.template, context, status=status)
+    if op == "keep":
+        return render(request, "audiences/_builder_kept.html", context)
+    if op == "preview" and not outcome.problems:
+        return render(request, "audiences/_builder_previewed.html", context)
+    response = render(request, "audiences/_builder_definition.html", context, status=status)
+    response = reswap(retarget(response, "#definition"), "outerHTML")
+    return replace_url(response, surface.url)
+
+
+def page_context(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outcome) -> dict[str, Any]:
+    audience = surface.audience
+    others = audience_list(request.space).order_by("name")
+    if audience is not None:
+        others = others.exclude(pk=audience.pk)
+    return surface.context | {
+        "audience": audience,
+        "draft": draft,
+        "form_url": surface.url,
+        "root": shown_rows(draft.rows, outcome.problems, collection=draft.collection),
+        "problems": outcome.problems,
+        "focus": outcome.focus,
+        "preview": outcome.preview,
+        "preview_error": outcome.preview_error,
+        "others": [(other.key, other.name) for other in others],
+        "counts": COUNTS,
+        "windows": WINDOWS,
+        "units": UNIT_CHOICES,
+        "addable": ADDABLE,
+        "identifiers": IDENTIFIERS,
+        "now": timezone.now(),
+    }
+
+
+def field_errors(errors: list[FieldError]) -> dict[str, str]:
+    """The sentences of a refusal by the first step of their paths."""
+    found: dict[str, str] = {}
+    for error in errors:
+        name = error.path.strip("/").partition("/")[0]
+        found[name] = " ".join(filter(None, [found.get(name), error.detail]))
+    return found
+
+
