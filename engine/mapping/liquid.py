@@ -5,6 +5,7 @@ No tag of the environment reads files or loops; names, values and output are lim
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -16,10 +17,17 @@ from liquid.utils import ReadOnlyChainMap
 
 from engine.jstext import utf16_length
 from engine.mapping.errors import MappingError
+from engine.mapping.liquid_comparisons import compare_as_javascript
 from engine.mapping.liquid_filters import DISABLED, FILTERS, SIZE_LIMIT, WITHOUT_CHANCE, as_filter, liquid_text, refuse
 from engine.mapping.validate import describe
 
 TEMPLATE_LIMIT = 1000
+
+# python-liquid reads these words as words of the language even behind a dot: `properties.empty`.
+_RESERVED = re.compile(
+    r"""("[^"]*"|'[^']*')|\.(and|or|not|contains|in|true|false|nil|null|empty|blank|if|else|with|for|as|required)\b"""
+)
+_MARKUP = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 _TAGS = ("content", "output", "illegal", "if", "unless", "comment", "capture", "cycle", "assign", "increment",
          "decrement", "echo", "liquid", "#")  # fmt: skip
@@ -66,7 +74,8 @@ def compile_liquid(template: Any, at: str) -> Callable[[Any], str]:
     if utf16_length(template) > TEMPLATE_LIMIT:
         return _failing(f"A Liquid template can have {TEMPLATE_LIMIT:,} characters at most.", at)
     try:
-        parsed = _environment.from_string(template)
+        parsed = _environment.from_string(_quote_reserved(template))
+        compare_as_javascript(parsed)
     except LiquidError as error:
         return _failing(f"The Liquid template cannot be read: {error.message}.", at)
     except RecursionError:
@@ -87,10 +96,21 @@ def compile_liquid(template: Any, at: str) -> Callable[[Any], str]:
     return render
 
 
+def _quote_reserved(template: str) -> str:
+    """`properties.empty` -> `properties["empty"]`, outside of texts and raw blocks."""
+
+    def quote(markup: re.Match[str]) -> str:
+        if "endraw" in markup[0]:
+            return markup[0]
+        return _RESERVED.sub(lambda found: found[1] or f'["{found[2]}"]', markup[0])
+
+    return _MARKUP.sub(quote, template)
+
+
 def variables(template: str) -> list[str]:
     """The paths of the event a template reads; none for a template that cannot be read."""
     try:
-        return sorted(set(_environment.from_string(template).global_variable_paths()))
+        return sorted(set(_environment.from_string(_quote_reserved(template)).global_variable_paths()))
     except LiquidError:
         return []
 

@@ -7,7 +7,6 @@ the time a template can take as well, without a clock. Filters that need a clock
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import html
@@ -35,6 +34,7 @@ WITHOUT_CHANCE = ("sample",)
 
 _SPACES = re.compile(r"[\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]+")
 _URI_SAFE = "!*'()~"
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _WORD = re.compile(r"[^a-zA-Z0-9]+")
 
 
@@ -55,6 +55,8 @@ def as_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a filter of a plain function: missing becomes None, oversize and misuse become Liquid errors."""
 
     def run(value: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(value, Undefined) and name in ("json", "jsonify", "inspect"):
+            return None
         given = [None if isinstance(item, Undefined) else item for item in (value, *arguments)]
         try:
             result = function(*given, **options)
@@ -77,7 +79,9 @@ def refuse(name: str) -> Callable[..., Any]:
 
 
 def _number(value: Any) -> float:
-    return to_number(liquid_text(value) if isinstance(value, (list, dict)) else 0 if value is None else value)
+    """What is no number counts as 0, lists and objects as well."""
+    number = 0 if value is None or isinstance(value, (list, dict)) else to_number(value)
+    return 0 if math.isnan(number) else number
 
 
 def _whole(value: float) -> float:
@@ -98,12 +102,12 @@ def _modulo(value: Any, by: Any) -> float:
     dividend, divisor = _number(value), _number(by)
     if divisor == 0 or not math.isfinite(dividend):
         return math.nan
-    return _whole(math.fmod(dividend, divisor))
+    return _whole(dividend % divisor)
 
 
 def _round(value: Any, digits: Any = 0) -> float:
-    scale = 10.0 ** _number(digits)
-    return _whole(math.floor(_number(value) * scale + 0.5) / scale)
+    scale, number = 10.0 ** _number(digits), _number(value)
+    return _whole(math.copysign(math.floor(abs(number) * scale + 0.5) / scale, number))
 
 
 def _rounded(function: Callable[[float], int]) -> Callable[[Any], float]:
@@ -151,8 +155,7 @@ def _slice(value: Any, begin: Any, length: Any = 1) -> Any:
     start, count = int(_number(begin)), int(_number(length))
     if start < 0:
         start += len(whole)
-    # Array.slice counts a start or an end that is still negative from the end.
-    return whole[start : start + count] if start >= 0 else whole[start:][: max(0, count)]
+    return whole[start : start + count] if start >= 0 else whole[:0]
 
 
 def _split(value: Any, separator: Any = "") -> list[str]:
@@ -255,10 +258,10 @@ def _sum(value: Any, key: Any = None) -> float:
 
 
 def _base64_decode(value: Any) -> str:
-    try:
-        return base64.b64decode(liquid_text(value) + "==", validate=False).decode("utf-8", "replace")
-    except binascii.Error:
-        return ""
+    encoded = liquid_text(value)
+    if not _BASE64.fullmatch(encoded):
+        raise ValueError("This is no base64.")
+    return base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4)).decode("utf-8", "replace")
 
 
 def _hmac_sha256(value: Any, key: Any) -> str:
@@ -303,6 +306,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "first": _first,
     "floor": _rounded(math.floor),
     "hmac_sha256": _hmac_sha256,
+    "inspect": lambda value, *_: encode_json(value),
     "join": _join,
     "json": lambda value, *_: encode_json(value),
     "jsonify": lambda value, *_: encode_json(value),
@@ -311,6 +315,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "minus": lambda value, other: _whole(_number(value) - _number(other)),
     "modulo": _modulo,
     "normalize_whitespace": lambda value: _SPACES.sub(" ", liquid_text(value)),
+    "number_of_words": lambda value, *_: len(liquid_text(value).split()),
     "plus": lambda value, other: _whole(_number(value) + _number(other)),
     "pop": lambda value: _items(value)[:-1],
     "prepend": lambda value, other="": liquid_text(other) + liquid_text(value),
@@ -336,7 +341,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "strip_newlines": lambda value: re.sub(r"\r?\n", "", liquid_text(value)),
     "sum": _sum,
     "times": lambda value, other: _whole(float(_number(value)) * _number(other)),
-    "to_integer": lambda value: _whole(_number(value)),
+    "to_integer": lambda value: _whole(math.nan if value is None else to_number(value)),
     "truncate": _truncate,
     "truncatewords": _truncatewords,
     "unshift": lambda value, item: [item, *_items(value)],
