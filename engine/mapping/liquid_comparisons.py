@@ -8,11 +8,14 @@ from typing import Any
 from liquid import BoundTemplate, Expression, Node, RenderContext
 from liquid.builtin.expressions.logical import (
     ContainsExpression,
+    EqExpression,
     GeExpression,
     GtExpression,
     LeExpression,
     LtExpression,
+    NeExpression,
 )
+from liquid.builtin.expressions.primitive import Blank
 from liquid.undefined import Undefined
 
 from engine.jstext import text, to_number
@@ -50,6 +53,26 @@ class _JsGreaterOrEqual(GeExpression):
         return bool(left >= right)
 
 
+class _JsEqual(EqExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> bool:
+        sides = (self.left.evaluate(context), self.right.evaluate(context))
+        return (
+            _is_missing_and_blank(*sides) or _is_missing_and_blank(*reversed(sides)) or bool(super().evaluate(context))
+        )
+
+
+class _JsNotEqual(NeExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> bool:
+        sides = (self.left.evaluate(context), self.right.evaluate(context))
+        if _is_missing_and_blank(*sides) or _is_missing_and_blank(*reversed(sides)):
+            return False
+        return bool(super().evaluate(context))
+
+
 class _JsContains(ContainsExpression):
     __slots__ = ()
 
@@ -66,6 +89,8 @@ _REPLACED: dict[type, type] = {
     GtExpression: _JsGreater,
     GeExpression: _JsGreaterOrEqual,
     ContainsExpression: _JsContains,
+    EqExpression: _JsEqual,
+    NeExpression: _JsNotEqual,
 }
 
 
@@ -89,6 +114,10 @@ def _visit_expression(expression: Expression) -> None:
         expression.__class__ = replacement
     for child in expression.children():
         _visit_expression(child)
+
+
+def _is_missing_and_blank(value: Any, other: Any) -> bool:
+    return isinstance(value, Undefined) and isinstance(other, Blank)
 
 
 def _pair(left: Any, right: Any) -> tuple[Any, Any]:

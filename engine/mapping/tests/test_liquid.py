@@ -31,11 +31,17 @@ def render(template: str, event: dict[str, Any] | None = None) -> str:
         ("{{ '2024-05-06T07:08:09Z' | date: '%Y/%m/%d %H:%M' }}", "2024/05/06 07:08"),
         ("{{ now }}{{ today }}", ""),
         ("{{ partial }}", "mine"),
+        ("{% if list > 5 %}yes{% else %}no{% endif %}", "no"),
+        ("{% if '10' > 9 %}yes{% else %}no{% endif %}", "yes"),
+        ("{% if 5 contains 'x' %}yes{% else %}no{% endif %}", "no"),
+        ("{% if missing == blank %}yes{% else %}no{% endif %}", "yes"),
+        ("{% if object.empty == 'e' %}yes{% endif %}{{ object.nil }}", "yesn"),
+        ("{{ 'x' | plus: 2 }}{{ -1.5 | round }}", "2-2"),
         ("", ""),
     ],
 )
 def test_template_is_rendered_as_the_reference_does(template: str, expected: str) -> None:
-    event = {"list": ["x", "y"], "object": {"a": 1}, "partial": "mine"}
+    event = {"list": ["x", "y"], "object": {"a": 1, "empty": "e", "nil": "n"}, "partial": "mine"}
 
     assert render(template, event) == expected
 
