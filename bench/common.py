@@ -14,7 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 
-def line(name: str, value: float, unit: str, *, limit: float | None = None, ratio: float | None = None, **more: Any) -> None:
+def line(
+    name: str, value: float, unit: str, *, limit: float | None = None, ratio: float | None = None, **more: Any
+) -> None:
     """Print one result: `limit` is the bare speed measured in the same run, `ratio` = product / limit."""
     result = {
         "name": name,

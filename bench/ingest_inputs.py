@@ -11,14 +11,21 @@ NAMES = ("Product Viewed", "Product Added", "Order Completed", "Cart Viewed", "P
 
 
 class Shop:
+    """Visits of 20,000 people: each makes one to eight calls in a row, as a browser session does."""
+
     def __init__(self, people: int = 20_000, seed: int = 7) -> None:
         self.random = random.Random(seed)
         self.people = people
+        self.person = 0
+        self.left = 0
 
     def event(self) -> dict[str, Any]:
         """A track call of a known person (nine of ten also send their anonymousId); every twentieth is an identify."""
         pick = self.random
-        person = pick.randrange(self.people)
+        if self.left == 0:
+            self.person, self.left = pick.randrange(self.people), pick.randrange(1, 9)
+        self.left -= 1
+        person = self.person
         call: dict[str, Any] = {
             "messageId": str(UUID(int=pick.getrandbits(128))),
             "timestamp": f"2026-0{pick.randrange(1, 10)}-{pick.randrange(10, 28)}T10:{pick.randrange(10, 60)}:00.000Z",

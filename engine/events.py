@@ -227,7 +227,8 @@ def _event_time(wire: _Wire, received_at: datetime, outer_sent_at: Any) -> datet
         raise RejectedMessageError(
             "bad_request", "timestamp is not an ISO 8601 date and time between the years 1 and 9999."
         )
-    sent_at = read_instant(wire.sent_at if wire.sent_at is not None else outer_sent_at)
+    given = wire.sent_at if wire.sent_at is not None else outer_sent_at
+    sent_at = None if given is None else read_instant(given)
     if sent_at is None:
         return original
     try:
@@ -242,6 +243,8 @@ def read_instant(value: Any) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
+        if moment.tzinfo is UTC:
+            return moment
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
@@ -260,7 +263,7 @@ def is_naive_datetime(value: Any) -> bool:
 def _decode(raw: bytes) -> _Wire:
     if b"\\u0000" in raw:
         raw = _without_nul(raw)
-    if raw.count(b"{") + raw.count(b"[") > DEEPEST and nesting(raw) > DEEPEST:
+    if len(raw) > 2 * DEEPEST and raw.count(b"{") + raw.count(b"[") > DEEPEST and nesting(raw) > DEEPEST:
         raise RejectedMessageError("bad_request", f"The message is nested deeper than {DEEPEST} levels.")
     try:
         return _decode_wire(raw)

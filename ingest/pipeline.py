@@ -8,9 +8,11 @@ repeats nothing. For every source and hour received = stored + duplicate + rejec
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -42,13 +44,26 @@ def process_next(limit: int = MICRO_BATCH) -> int:
     """
     for attempt in range(1, TRIES + 1):
         try:
-            return _process(limit)
+            with _no_cycle_search():
+                return _process(limit)
         except (OperationalError, IntegrityError, IdentityConflictError) as error:
             if attempt == TRIES or not _is_lost_race(error):
                 raise
             logger.info("micro-batch is tried again after %s", type(error).__name__)
             time.sleep(0.02 * attempt)
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def _no_cycle_search() -> Iterator[None]:
+    """A micro-batch makes many objects and no cycles; searching them for cycles costs a quarter of its time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _is_lost_race(error: Exception) -> bool:

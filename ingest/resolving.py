@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from engine.identity import (
     Resolver,
     Rules,
     extract,
+    sole_owner,
 )
 from ingest.inbound import Message
 from profiles.services.identity_rules import add_identifier_types, identity_rules
@@ -69,18 +70,29 @@ def resolve(space_id: int, rules: Rules, found: Sequence[Extracted], times: Sequ
 
 
 def look_up(space_id: int, found: Sequence[Extracted]) -> dict[Identifier, int]:
-    """Which of the identifiers are bound, and to which profile: one statement."""
-    keys = list(dict.fromkeys(one.key for item in found for group in (item.users, item.accounts) for one in group))
-    if not keys:
-        return {}
-    rows = _encode([{"i": i, "c": key[0], "t": key[1], "v": key[2]} for i, key in enumerate(keys)]).decode()
+    """Which of the identifiers are bound, and to which profile: one statement for each type that occurs."""
+    by_type: dict[tuple[int, str], set[str]] = {}
+    for item in found:
+        for group in (item.users, item.accounts):
+            for (collection, id_type, value), _ in group:
+                by_type.setdefault((collection, id_type), set()).add(value)
+    owners: dict[Identifier, int] = {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT i.i, e.profile_id FROM json_to_recordset(%s) AS i(i int, c smallint, t text, v text) "
-            "JOIN external_id e ON e.space_id = %s AND e.collection = i.c AND e.id_type = i.t AND e.value = i.v",
-            [rows, space_id],
-        )
-        return {keys[position]: profile_id for position, profile_id in cursor.fetchall()}
+        for (collection, id_type), values in sorted(by_type.items()):
+            cursor.execute(
+                "SELECT value, profile_id FROM external_id WHERE space_id = %s AND collection = %s AND id_type = %s "
+                "AND value = ANY(%s::text[])",
+                [space_id, collection, id_type, text_array(values)],
+            )
+            for value, profile_id in cursor.fetchall():
+                owners[Identifier(collection, id_type, value)] = profile_id
+    return owners
+
+
+def text_array(values: Iterable[str]) -> str:
+    """An array literal; psycopg writes long lists several times slower."""
+    inner = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return f'{{"{inner}"}}' if inner else "{}"
 
 
 def _involved(owners: dict[Identifier, int], found: Sequence[Extracted]) -> set[int]:
@@ -88,9 +100,8 @@ def _involved(owners: dict[Identifier, int], found: Sequence[Extracted]) -> set[
     involved: set[int] = set()
     for item in found:
         for group in (item.users, item.accounts):
-            ids = {owners.get(one.key) for one in group}
-            if len(ids) > 1:
-                involved |= {profile_id for profile_id in ids if profile_id is not None}
+            if len(group) > 1 and sole_owner(owners, group) is None:
+                involved |= {owners[one.key] for one in group if one.key in owners}
     return involved
 
 
