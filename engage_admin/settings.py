@@ -139,6 +139,7 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 AXES_FAILURE_LIMIT = env_int("ENGAGE_SIGN_IN_ATTEMPTS", 10)
 AXES_COOLOFF_TIME = 0.25  # hours
+AXES_USERNAME_CALLABLE = "spaces.sign_in.attempted_email"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_RESET_ON_SUCCESS = True
