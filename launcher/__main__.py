@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         commands.add_parser(name, help=text).add_argument("words", nargs="+", metavar="COMMAND")
     options = parser.parse_args(arguments)
     for number in STOP_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        # nohup is respected; an ignored SIGINT is only how shells start background jobs.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _request_stop)
     try:
         if options.command == "run":

@@ -124,8 +124,8 @@ def test_a_busy_port_gives_a_sentence_and_stops_the_servers(data: Path, port: in
 
 
 @pytest.mark.parametrize("text", ["web", "0", "65536", "-1", "80.5"])
-def test_a_port_that_is_none_gives_a_sentence(data: Path, text: str) -> None:
-    result = run_launcher(["run"], data, PORT=text)
+def test_a_port_that_is_none_gives_a_sentence(tmp_path: Path, text: str) -> None:
+    result = run_launcher(["run"], tmp_path / "data", PORT=text)
 
     assert (result.returncode, result.stderr) == (
         1,
