@@ -147,7 +147,8 @@ def plan(
     matching = [mapping for mapping in candidates if mapping.matches(event)]
     if not matching:
         return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", _no_match(candidates, len(config.mappings))))
-    many = f"{len(matching)} of {len(candidates)} mapping{'s' if len(candidates) != 1 else ''} matched: "
+    plural = "s" if len(candidates) != 1 else ""
+    many = f"{len(matching)} of {len(candidates)} enabled mapping{plural} matched: "
     stages.append(Stage("trigger", True, many + ", ".join(mapping.name for mapping in matching) + "."))
     calls = tuple(_call(mapping, definition, context, event) for mapping in matching)
     stages.extend(_mapping_stage(call) for call in calls)

@@ -55,7 +55,7 @@ def event_tester(request: SpaceRequest, destination_id: str) -> HttpResponse:
     if chosen := request.GET.get("test"):
         test = EventTest.objects.filter(destination=found, public_id=chosen).first()
         if test is not None:
-            shown |= {"result": shown_result(test.result), "event": _text(test.event)}
+            shown |= {"result": shown_result(test.result), "event": _text(test.event), "test_user_id": ""}
     return _answer(request, found, shown)
 
 
@@ -84,7 +84,7 @@ def event_send(request: SpaceRequest, destination_id: str) -> HttpResponse:
     shown = {"result": result, "event_error": error, "destination": found}
     if request.htmx:
         return render(request, "destinations/_lifecycle.html", shown, status=status)
-    shown = _tester_context(request, found, request.POST) | shown | {"event": text}
+    shown = _tester_context(request, found, request.POST) | shown | {"event": text, "test_user_id": ""}
     return _answer(request, found, shown, status=status)
 
 

@@ -82,7 +82,7 @@ send = Action(
             type="object",
             additional_properties=True,
             default={"@path": "$."},
-            description="The body of the request. `$.` is the whole event.",
+            description="The body of the request. The path $. is the whole event.",
         ),
         Field(
             key="enable_batching",
