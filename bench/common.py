@@ -1,5 +1,7 @@
 """What the measurements share: a database of their own, interleaved rounds, and one JSON line a result."""
 
+# ruff: noqa: PLC0415 - Django is set up before its modules are imported
+
 from __future__ import annotations
 
 import json

@@ -4,6 +4,8 @@ Needs DATABASE_URL and REDIS_URL (`python -m launcher test -- python -m bench.in
 rounds in turn and reports the ratio; see bench/common.py for the line's form.
 """
 
+# ruff: noqa: PLC0415 - Django is set up before its modules are imported
+
 from __future__ import annotations
 
 import os

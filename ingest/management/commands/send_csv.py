@@ -1,4 +1,4 @@
-"""Send any CSV as track calls: `manage.py send_csv orders.csv --event "Order Completed" --user-id-column customer …`."""
+"""Send any CSV as track calls: `manage.py send_csv orders.csv --event "Order Completed" --user-id-column id …`."""
 
 from __future__ import annotations
 
