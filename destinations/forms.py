@@ -181,8 +181,14 @@ def _form_field(item: Field, *, is_stored: bool) -> forms.Field:
     if item.type == "boolean":
         return forms.BooleanField(**{**common, "required": False})
     if item.type in ("number", "integer"):
-        kind = forms.IntegerField if item.type == "integer" else forms.FloatField
-        return kind(**common, min_value=item.minimum, max_value=item.maximum)
+        low, high = item.minimum, item.maximum
+        if item.type == "number":
+            return forms.FloatField(**common, min_value=low, max_value=high)
+        return forms.IntegerField(
+            **common,
+            min_value=None if low is None else int(low),
+            max_value=None if high is None else int(high),
+        )
     if item.format == "uri":
         attributes["inputmode"] = "url"
     return forms.CharField(widget=forms.TextInput(attrs={"autocomplete": "off", **attributes}), **common)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils import timezone
-
 from destinations.config import build_config
 from destinations.kit.definition import Action
 from destinations.kit.http import Request
@@ -74,8 +72,6 @@ def preview(
         destination=config_of, public_id="preview", action=action.key, name="This mapping", trigger=trigger
     )
     row.fields, row.is_enabled = dict(fields), True
-    if config_of.updated_at is None:
-        config_of.updated_at = timezone.now()
     config = build_config(config_of, [row])
     planned = plan(config, event, is_test=True, only_mapping="preview")
     if not planned.calls:

@@ -45,7 +45,7 @@ def url_above(route: str, destination: Destination) -> str:
 def page_context(request: SpaceRequest, destination: Destination, tab: str) -> dict[str, Any]:
     """Everything that the frame of a destination's page needs; `tab` is the active one."""
     definition = find_definition(destination.connector)
-    entries = [("detail", "Overview", None)]
+    entries: list[tuple[str, str, int | None]] = [("detail", "Overview", None)]
     if definition is not None and definition.actions:
         entries.append(("mappings", "Mappings", destination.mappings.count()))
     if definition is not None and definition.kind == "event":
