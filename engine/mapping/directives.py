@@ -15,8 +15,6 @@ from engine.jstext import JS_BLANKS, UNDEFINED, number_text, text, utf16_length
 from engine.mapping.paths import split_path, walk
 
 REPLACEMENT_LIMIT = 10
-_TRIPLE = re.compile(r"\{\{\{([^}]+)\}\}\}")
-_DOUBLE = re.compile(r"\{\{([^}]+)\}\}")
 _DOLLAR = re.compile(r"\$([$&`'])")
 _INDEX_KEY = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z")
 _LAST_INDEX = 2**32 - 2
@@ -34,24 +32,44 @@ def template_parts(template: str) -> tuple[list[str | tuple[str, ...]], bool]:
 
     Triple braces are read first; where there are any, double braces are read in the result of that.
     """
-    pattern, is_expanded_again = (_TRIPLE, True) if _TRIPLE.search(template) else (_DOUBLE, False)
+    pieces, is_expanded_again = _placeholders(template, 3), True
+    if len(pieces) == 1:
+        pieces, is_expanded_again = _placeholders(template, 2), False
     parts: list[str | tuple[str, ...]] = []
-    for index, piece in enumerate(pattern.split(template)):
+    for index, piece in enumerate(pieces):
         parts.append(split_path(piece.strip(JS_BLANKS)) if index % 2 else piece)
     return [part for part in parts if part != ""], is_expanded_again
 
 
+def _placeholders(template: str, braces: int) -> list[str]:
+    """Literal texts and the insides of placeholders in turn. Read in one pass, whatever the text holds."""
+    opening, closing = "{" * braces, "}" * braces
+    pieces, done, at = [], 0, 0
+    while (end := template.find("}", at)) >= 0:
+        start = template.find(opening, at, end)
+        if start >= 0 and start + braces < end and template.startswith(closing, end):
+            pieces += [template[done:start], template[start + braces : end]]
+            done = at = end + braces
+        else:
+            at = end + 1
+    return [*pieces, template[done:]]
+
+
+def _fill(template: str, payload: Any, braces: int) -> str:
+    pieces = _placeholders(template, braces)
+    for index in range(1, len(pieces), 2):
+        pieces[index] = as_text(walk(payload, split_path(pieces[index].strip(JS_BLANKS))))
+    return "".join(pieces)
+
+
 def expand(template: str, payload: Any) -> str:
     """Fill in the double braces."""
-    if "{{" not in template:
-        return template
-    return _DOUBLE.sub(lambda found: as_text(walk(payload, split_path(found[1].strip(JS_BLANKS)))), template)
+    return _fill(template, payload, 2)
 
 
 def render_template(template: str, payload: Any) -> str:
     """A template that is known only now: it came from a directive."""
-    tripled = _TRIPLE.sub(lambda found: as_text(walk(payload, split_path(found[1].strip(JS_BLANKS)))), template)
-    return expand(tripled, payload)
+    return expand(_fill(template, payload, 3), payload)
 
 
 def is_not_blank(value: Any) -> bool:

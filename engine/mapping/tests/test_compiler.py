@@ -111,3 +111,10 @@ def test_payload_can_be_sent_as_json() -> None:
     payload = mapping.resolve({"o": {"a": {"@path": "$.x"}, "b": [{"c": {"@path": "$.x"}}]}}, {})
 
     assert json.dumps(payload) == '{"o": {"b": [{}]}}'
+
+
+def test_braces_without_end_are_read_in_one_pass() -> None:
+    braces = "{" * 200_000
+    fields = {"out": {"@template": "{{{braces}}}"}, "literal": {"@template": braces}}
+
+    assert mapping.resolve(fields, {"braces": braces}) == {"out": braces, "literal": braces}
