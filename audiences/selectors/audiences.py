@@ -214,7 +214,7 @@ def destination_counts(space: Space) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class SizeHistory:
-    """Size at the end of each hour in which it changed, and what came and went in the last 24 hours."""
+    """Size at the end of each of the last days (UTC), oldest first, and what came and went in the last 24 hours."""
 
     sizes: list[int]
     titles: list[str]
@@ -222,18 +222,16 @@ class SizeHistory:
     left: int
 
 
-def size_history(audience: Audience, *, hours: int = 24 * 14) -> SizeHistory:
-    since = timezone.now() - timedelta(hours=hours)
-    rows = list(
-        MembershipCount.objects.filter(space_id=audience.space_id, audience_id=audience.pk, hour__gte=since).order_by(
-            "hour"
-        )
-    )
-    day_ago = timezone.now() - timedelta(hours=24)
-    recent = [row for row in rows if row.hour >= day_ago]
+def size_history(audience: Audience, *, days: int = 14) -> SizeHistory:
+    rows = list(MembershipCount.objects.filter(space_id=audience.space_id, audience_id=audience.pk).order_by("hour"))
+    now = timezone.now()
+    ends = [now - timedelta(days=back) for back in range(days - 1, -1, -1)]
+    ends = [end.replace(hour=23, minute=59, second=59, microsecond=999_999) for end in ends]
+    sizes = [next((row.size for row in reversed(rows) if row.hour <= end), 0) for end in ends]
+    recent = [row for row in rows if row.hour >= now - timedelta(hours=24)]
     return SizeHistory(
-        sizes=[row.size for row in rows],
-        titles=[f"{row.hour:%d %b %H:%M} UTC: {row.size:,}" for row in rows],
+        sizes=sizes,
+        titles=[f"{end:%d %b}: {size:,} members" for end, size in zip(ends, sizes, strict=True)],
         entered=sum(row.entered for row in recent),
         left=sum(row.left for row in recent),
     )

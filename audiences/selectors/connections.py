@@ -10,6 +10,7 @@ from django.utils import timezone
 from audiences.models import Audience, ComputeStatus
 from audiences.services.connections import live_connections
 from delivery.models import Connection, FirstSync
+from delivery.selectors.books import Books, books_of, connection_status
 from delivery.services.calls import call_kinds, computation_of
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
@@ -23,7 +24,6 @@ RUN_STATUS = {
     FirstSync.State.RUNNING: ComputeStatus.COMPUTING,
     FirstSync.State.FAILED: ComputeStatus.FAILED,
 }
-CONNECTED, DISCONNECTED, DISABLED = "Connected", "Disconnected", "Disabled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,7 @@ class ConnectionRow:
     destination_status: str
     sync_status: str
     first_sync: FirstSync | None
+    books: Books
 
     @property
     def is_list(self) -> bool:
@@ -56,28 +57,26 @@ def connection_rows(audience: Audience) -> list[ConnectionRow]:
     runs: dict[int, FirstSync] = {}
     for run in FirstSync.objects.filter(connection__in=connections).order_by("id"):
         runs[run.connection_id] = run
-    return [connection_row(audience, connection, runs.get(connection.pk)) for connection in connections]
+    books = books_of(connections)
+    return [_row(audience, connection, runs.get(connection.pk), books[connection.pk]) for connection in connections]
 
 
-def connection_row(audience: Audience, connection: Connection, run: FirstSync | None) -> ConnectionRow:
+def connection_row(audience: Audience, connection: Connection) -> ConnectionRow:
+    run = connection.first_syncs.order_by("-id").first()
+    return _row(audience, connection, run, books_of([connection])[connection.pk])
+
+
+def _row(audience: Audience, connection: Connection, run: FirstSync | None, books: Books) -> ConnectionRow:
     destination = connection.destination
     return ConnectionRow(
         connection=connection,
         definition=catalog.definition(destination.connector),
         matching=matching_mappings(destination, sample_calls(audience.space, connection)),
-        destination_status=destination_status(
-            destination_enabled=destination.is_enabled, sending=connection.is_enabled and audience.is_enabled
-        ),
+        destination_status=connection_status(connection, is_computed=audience.is_enabled),
         sync_status=sync_status(audience, connection, run),
         first_sync=run,
+        books=books,
     )
-
-
-def destination_status(*, destination_enabled: bool, sending: bool) -> str:
-    """F153-F155: both on, one of them on, none."""
-    if destination_enabled and sending:
-        return CONNECTED
-    return DISCONNECTED if destination_enabled or sending else DISABLED
 
 
 def sync_status(audience: Audience, connection: Connection, run: FirstSync | None) -> str:

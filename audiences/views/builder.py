@@ -16,7 +16,15 @@ from audiences.services.definitions import DefinitionError
 from audiences.views import builder_drafts
 from audiences.views.audiences import audience_context, get_audience
 from audiences.views.builder_drafts import Draft
-from audiences.views.builder_surface import Outcome, Surface, answer, carry_out, definition_of, page_context, problems_of
+from audiences.views.builder_surface import (
+    Outcome,
+    Surface,
+    answer,
+    carry_out,
+    definition_of,
+    page_context,
+    problems_of,
+)
 from common.errors import ConflictError
 from engine import conditions
 from spaces.access import SpaceRequest, space_view
@@ -84,9 +92,7 @@ def _save(request: SpaceRequest, audience: Audience, draft: Draft, surface: Surf
         messages.info(request, "Nothing to save: the definition means what is stored already.")
     else:
         try:
-            update_audience(
-                audience=audience, changed_by=request.user, revision=draft.revision, definition=definition
-            )
+            update_audience(audience=audience, changed_by=request.user, revision=draft.revision, definition=definition)
         except ConflictError as error:
             context = page_context(request, draft, surface, Outcome()) | {"conflict": error.detail}
             return render(request, surface.template, context, status=409)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,7 +106,7 @@ class ShownThen(Shown):
 
 @dataclass(kw_only=True)
 class ShownRow(Shown):
-    """A row: `kind` as in its field. `children` of a group; `can_move_up` and `can_move_down` among its siblings."""
+    """A row: `kind` as in its field. `unlisted` names an audience that is none of the choices. `children` of a group; `can_move_up` and `can_move_down` among its siblings."""
 
     kind: str
     row: Row
@@ -121,6 +121,7 @@ class ShownRow(Shown):
     then: ShownThen | None = None
     children: list[ShownRow] = field(default_factory=list)
     raw: str = ""
+    unlisted: str = ""
 
     @property
     def is_nested_deep(self) -> bool:
@@ -140,18 +141,29 @@ class ShownRow(Shown):
         return instant_text(self.row.window.instant).removesuffix("Z") if isinstance(self.row, EventRow) else ""
 
 
-def shown_rows(group: Group, problems: Iterable[FieldProblem], *, collection: str = "users") -> ShownRow:
-    """The whole tree for the templates."""
+def shown_rows(
+    group: Group,
+    problems: Iterable[FieldProblem],
+    *,
+    collection: str,
+    audiences: Mapping[str, str],
+    keys: Collection[str],
+) -> ShownRow:
+    """The whole tree for the templates. `audiences`: names by key and by id; `keys`: those offered as choices."""
     by_field: dict[str, str] = {}
     for problem in problems:
         by_field[problem.field] = " ".join(filter(None, [by_field.get(problem.field), problem.detail]))
-    return _Shower(by_field, collection).row(group, ROOT, number=1, depth=0, siblings=1, parent=None)
+    return _Shower(by_field, collection, audiences, keys).row(group, ROOT, number=1, depth=0, siblings=1, parent=None)
 
 
 class _Shower:
-    def __init__(self, problems: Mapping[str, str], collection: str) -> None:
+    def __init__(
+        self, problems: Mapping[str, str], collection: str, audiences: Mapping[str, str], keys: Collection[str]
+    ) -> None:
         self.problems = problems
         self.collection = collection
+        self.audiences = audiences
+        self.keys = keys
 
     def errors(self, place: str) -> dict[str, str]:
         start = f"{place}."
@@ -194,6 +206,8 @@ class _Shower:
                 shown.then = self.then(row.then, place, event) if row.then else None
             case TraitRow():
                 shown.tests = [self.test(row.test, place, "t", {"collection": self.collection}, {})]
+            case AudienceRow() if row.audience and row.audience not in self.keys:
+                shown.unlisted = self.audiences.get(row.audience, row.audience)
             case RawRow():
                 shown.raw = as_json(row.node)
                 shown.label = _sentence(row.node)

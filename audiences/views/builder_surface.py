@@ -8,7 +8,6 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django_htmx.http import replace_url, reswap, retarget
 
 from audiences.builder.operations import UnknownOperationError, apply
@@ -26,8 +25,6 @@ from engine import conditions
 from profiles.models import COLLECTION_NAMES
 from spaces.access import SpaceRequest
 from spaces.access import rights as rights_of
-
-IDENTIFIERS = ("user_id", "email", "anonymous_id", "group_id", "phone", "android.idfa", "ios.idfa")
 
 
 @dataclass(kw_only=True)
@@ -162,25 +159,29 @@ def answer(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outco
 
 def page_context(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outcome) -> dict[str, Any]:
     audience = surface.audience
-    others = audience_list(request.space).order_by("name")
-    if audience is not None:
-        others = others.exclude(pk=audience.pk)
+    known = list(audience_list(request.space).order_by("name"))
+    others = [(each.key, each.name) for each in known if audience is None or each.pk != audience.pk]
+    names = {name: each.name for each in known for name in (each.key, each.public_id)}
     return surface.context | {
         "audience": audience,
         "draft": draft,
         "form_url": surface.url,
-        "root": shown_rows(draft.rows, outcome.problems, collection=draft.collection),
+        "root": shown_rows(
+            draft.rows,
+            outcome.problems,
+            collection=draft.collection,
+            audiences=names,
+            keys=[key for key, _ in others],
+        ),
         "problems": outcome.problems,
         "focus": outcome.focus,
         "preview": outcome.preview,
         "preview_error": outcome.preview_error,
-        "others": [(other.key, other.name) for other in others],
+        "others": others,
         "counts": COUNTS,
         "windows": WINDOWS,
         "units": UNIT_CHOICES,
         "addable": ADDABLE,
-        "identifiers": IDENTIFIERS,
-        "now": timezone.now(),
     }
 
 
@@ -191,5 +192,3 @@ def field_errors(errors: list[FieldError]) -> dict[str, str]:
         name = error.path.strip("/").partition("/")[0]
         found[name] = " ".join(filter(None, [found.get(name), error.detail]))
     return found
-
-

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audiences.forms import ConnectionForm
 from audiences.models import Audience
-from audiences.selectors.connections import ConnectionRow, connectable, connection_row
+from audiences.selectors.connections import connectable, connection_row
 from audiences.services.connections import ConnectionSpec, connect
 from audiences.views.audiences import audience_context, get_audience
 from common.errors import ConflictError, ProductError
@@ -36,10 +36,6 @@ def _connection(request: SpaceRequest, audience: Audience, connection_id: str) -
     if connection is None:
         raise Http404("This audience has no such connection.")
     return connection
-
-
-def _row(audience: Audience, connection: Connection) -> ConnectionRow:
-    return connection_row(audience, connection, connection.first_syncs.order_by("-id").first())
 
 
 @space_view()
@@ -128,7 +124,7 @@ def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpRe
                 connection_id=connection.public_id,
             )
     context = audience_context(request, audience, "overview") | {
-        "row": _row(audience, connection),
+        "row": connection_row(audience, connection),
         "connection": connection,
         "form": form,
         "sheet_tab": tab,

@@ -1,0 +1,231 @@
+"""Emitted calls wherever they are: waiting in the outbox, pending for a list, or finished in the log.
+
+Ids of all three come from one sequence, so one keyset over the id pages through them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection as database
+from django.utils import timezone
+
+from delivery.models import HELD, Attempt, Connection, Outcome
+from spaces.models import Space
+
+WAITING, IN_FLIGHT = "waiting", "in_flight"
+STATUSES = [*Outcome.values, WAITING, IN_FLIGHT]
+MAX_ID = 2**63 - 1
+
+LOG = """
+SELECT l.id, l.connection_id, l.profile_id, l.message_id, l.kind, l.payload, l.created_at, l.finished_at, l.attempts,
+    l.outcome AS status, l.reason, l.detail, l.status AS answered, l.duration_ms, l.exchange,
+    NULL::timestamptz AS next_attempt_at
+FROM delivery_log l WHERE l.space_id = %(space)s AND {where}
+ORDER BY l.id {order} LIMIT %(limit)s
+"""
+LOG_BY_CONNECTION = """
+SELECT found.* FROM unnest(%(connections)s::bigint[]) AS c(id) CROSS JOIN LATERAL (
+    SELECT l.id, l.connection_id, l.profile_id, l.message_id, l.kind, l.payload, l.created_at, l.finished_at,
+        l.attempts, l.outcome AS status, l.reason, l.detail, l.status AS answered, l.duration_ms, l.exchange,
+        NULL::timestamptz AS next_attempt_at
+    FROM delivery_log l WHERE l.connection_id = c.id AND l.space_id = %(space)s AND {where}
+    ORDER BY l.id {order} LIMIT %(limit)s
+) found ORDER BY found.id {order} LIMIT %(limit)s
+"""
+OUTBOX = """
+SELECT l.id, l.connection_id, l.profile_id, l.message_id, l.kind, l.payload, l.created_at, NULL::timestamptz,
+    l.attempts, CASE WHEN l.lease_until > %(now)s THEN 'in_flight' ELSE 'waiting' END, NULL::text, l.last_error,
+    NULL::smallint, NULL::integer, NULL::text, l.next_attempt_at
+FROM delivery l WHERE l.space_id = %(space)s AND {where}
+ORDER BY l.id {order} LIMIT %(limit)s
+"""
+LISTS = """
+SELECT l.id, l.connection_id, l.profile_id, l.message_id, CASE WHEN l.is_add THEN 'add' ELSE 'remove' END, l.payload,
+    l.changed_at, NULL::timestamptz, l.attempts, CASE WHEN l.run_id IS NULL THEN 'waiting' ELSE 'in_flight' END,
+    NULL::text, l.last_error, NULL::smallint, NULL::integer, NULL::text, l.next_attempt_at
+FROM list_change l WHERE l.space_id = %(space)s AND {where}
+ORDER BY l.id {order} LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallFilter:
+    """Which calls to list; None means any. `connections` are those of the space that may be shown."""
+
+    status: str | None = None
+    connection: Connection | None = None
+    profile_id: int | None = None
+    message_id: str | None = None
+
+
+@dataclass(slots=True)
+class CallRow:
+    """One emitted call. `status` is one of STATUSES; `answered` the HTTP status of the last answer."""
+
+    id: int
+    connection_id: int
+    profile_id: int
+    message_id: str
+    kind: str
+    payload: str
+    created_at: datetime
+    finished_at: datetime | None
+    attempts: int
+    status: str
+    reason: str | None
+    detail: str | None
+    answered: int | None
+    duration_ms: int | None
+    exchange: str | None
+    next_attempt_at: datetime | None
+    connection: Connection | None = None
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The payload as an object; {} for a call that was never built."""
+        try:
+            found = msgspec.json.decode(self.payload)
+        except msgspec.DecodeError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def exchanges(self) -> list[dict[str, Any]]:
+        return exchanges_of(self.exchange)
+
+    @property
+    def is_held(self) -> bool:
+        return self.next_attempt_at == HELD
+
+    @property
+    def title(self) -> str:
+        """`Track: Audience Entered`, `Identify`, `Add to list` …"""
+        words = {"add": "Add to list", "remove": "Remove from list"}
+        name = self.event.get("event")
+        if self.kind in words:
+            return words[self.kind]
+        return f"{self.kind.title()}: {name}" if name else self.kind.title()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallPage:
+    """A page, newest first. `after` and `before` are the cursors of the next and the previous one."""
+
+    rows: list[CallRow]
+    after: str | None
+    before: str | None
+
+
+def exchanges_of(text: str | None) -> list[dict[str, Any]]:
+    return msgspec.json.decode(text) if text else []
+
+
+def call_page(space: Space, wanted: CallFilter, *, after: str = "", before: str = "", size: int = 50) -> CallPage:
+    older, newer = _cursor(after), _cursor(before)
+    if newer is not None and older is None:
+        rows = _find(space, wanted, above=newer, limit=size + 1)
+        has_newer, rows = len(rows) > size, rows[:size][::-1]
+        has_older = bool(rows)
+        if not rows:
+            return call_page(space, wanted, size=size)
+    else:
+        rows = _find(space, wanted, below=older if older is not None else MAX_ID, limit=size + 1)
+        has_older, rows = len(rows) > size, rows[:size]
+        has_newer = older is not None and bool(rows)
+    _attach_connections(space, rows)
+    return CallPage(
+        rows=rows, after=str(rows[-1].id) if has_older else None, before=str(rows[0].id) if has_newer else None
+    )
+
+
+def get_call(space: Space, call_id: int) -> CallRow | None:
+    rows = _find(space, CallFilter(), below=call_id + 1, above=call_id - 1, limit=1)
+    _attach_connections(space, rows)
+    return rows[0] if rows else None
+
+
+def attempts_of(space: Space, call_id: int) -> list[Attempt]:
+    """The failed attempts of a call, first one first."""
+    return list(Attempt.objects.filter(space_id=space.pk, delivery_id=call_id).order_by("number", "at"))
+
+
+def _cursor(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _find(
+    space: Space, wanted: CallFilter, *, limit: int, below: int = MAX_ID, above: int | None = None
+) -> list[CallRow]:
+    order = "ASC" if above is not None and below == MAX_ID else "DESC"
+    params: dict[str, Any] = {
+        "space": space.pk,
+        "limit": limit,
+        "below": below,
+        "above": above,
+        "now": timezone.now(),
+        "profile": wanted.profile_id,
+        "message": wanted.message_id,
+        "connections": [],
+    }
+    shared = ["l.id < %(below)s"] + (["l.id > %(above)s"] if above is not None else [])
+    if wanted.profile_id is not None:
+        shared.append("l.profile_id = %(profile)s")
+    if wanted.message_id is not None:
+        shared.append("l.message_id = %(message)s")
+    if wanted.connection is not None:
+        params |= {"connection": wanted.connection.pk, "destination": wanted.connection.destination_id}
+        shared.append("l.connection_id = %(connection)s")
+    rows: list[CallRow] = []
+    if wanted.status not in {WAITING, IN_FLIGHT}:
+        rows += _finished(space, wanted, shared, params, order)
+    if wanted.status in {None, WAITING, IN_FLIGHT}:
+        rows += _pending(wanted, shared, params, order)
+    rows.sort(key=lambda row: row.id, reverse=order == "DESC")
+    return rows[:limit]
+
+
+def _finished(
+    space: Space, wanted: CallFilter, shared: Sequence[str], params: dict[str, Any], order: str
+) -> list[CallRow]:
+    where = list(shared)
+    if wanted.status is not None:
+        # A literal, so that the partial index of failed calls is seen to fit.
+        where.append(f"l.outcome = '{Outcome(wanted.status).value}'")
+    statement = LOG
+    narrow = wanted.profile_id is not None or wanted.message_id is not None
+    if not narrow and wanted.status != Outcome.FAILED and wanted.connection is None:
+        statement = LOG_BY_CONNECTION
+        params["connections"] = list(Connection.objects.in_space(space).values_list("pk", flat=True))
+    return _rows(statement, where, params, order)
+
+
+def _pending(wanted: CallFilter, shared: Sequence[str], params: dict[str, Any], order: str) -> list[CallRow]:
+    in_outbox, in_lists = list(shared), list(shared)
+    if wanted.connection is not None:
+        in_outbox.append("l.destination_id = %(destination)s")
+    if wanted.status == WAITING:
+        in_outbox.append("(l.lease_until IS NULL OR l.lease_until <= %(now)s)")
+        in_lists.append("l.run_id IS NULL")
+    elif wanted.status == IN_FLIGHT:
+        in_outbox.append("l.lease_until > %(now)s")
+        in_lists.append("l.run_id IS NOT NULL")
+    return [*_rows(OUTBOX, in_outbox, params, order), *_rows(LISTS, in_lists, params, order)]
+
+
+def _rows(statement: str, where: Sequence[str], params: dict[str, Any], order: str) -> list[CallRow]:
+    with database.cursor() as cursor:
+        cursor.execute(statement.format(where=" AND ".join(where), order=order), params)
+        return [CallRow(*row) for row in cursor.fetchall()]
+
+
+def _attach_connections(space: Space, rows: Sequence[CallRow]) -> None:
+    found = (
+        Connection.objects.in_space(space).select_related("destination").in_bulk({row.connection_id for row in rows})
+    )
+    for row in rows:
+        row.connection = found.get(row.connection_id)
