@@ -168,6 +168,7 @@ class DeliveryLog(models.Model):
     status = models.SmallIntegerField(null=True)
     duration_ms = models.IntegerField(null=True)
     exchange = models.TextField(null=True)  # JSON: [{"request", "response"}], secrets removed, bodies cut at 16 KB
+    entry = models.TextField(null=True)  # of a list change, JSON: [id_type, id_value]
 
     objects = SpaceQuerySet.as_manager()
 

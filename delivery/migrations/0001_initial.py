@@ -82,6 +82,7 @@ class Migration(migrations.Migration):
                 ('status', models.SmallIntegerField(null=True)),
                 ('duration_ms', models.IntegerField(null=True)),
                 ('exchange', models.TextField(null=True)),
+                ('entry', models.TextField(null=True)),
             ],
             options={
                 'db_table': 'delivery_log',

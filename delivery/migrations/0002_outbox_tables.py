@@ -44,6 +44,7 @@ CREATE TABLE delivery_log (
     status smallint,
     duration_ms integer,
     exchange text,
+    entry text,
     PRIMARY KEY (space_id, profile_id, id, finished_at)
 ) PARTITION BY RANGE (finished_at);
 CREATE INDEX delivery_log_recent ON delivery_log (connection_id, id);

@@ -29,9 +29,10 @@ WITH given AS (
     RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status
 ), logged AS (
     INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
-        created_at, attempts, outcome, reason, detail, status, duration_ms, exchange, finished_at)
+        created_at, attempts, outcome, reason, detail, status, entry, duration_ms, exchange, finished_at)
     SELECT space_id, id, %s, connection_id, profile_id, message_id, CASE WHEN is_add THEN 'add' ELSE 'remove' END,
-        payload, changed_at, tried, outcome, reason, detail, status, %s, %s, %s
+        payload, changed_at, tried, outcome, reason, detail, status, json_build_array(id_type, id_value)::text,
+        %s, %s, %s
     FROM gone RETURNING outcome, reason
 )
 SELECT outcome, coalesce(reason, ''), count(*) FROM logged GROUP BY 1, 2

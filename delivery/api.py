@@ -1,0 +1,159 @@
+"""REST: connections, their sync state, and every emitted call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from delivery.models import Connection
+from delivery.selectors import books
+from delivery.selectors.calls import STATUSES, call_page
+from delivery.selectors.lookups import call_filter, find_connection, shows
+from delivery.serializers import (
+    CallPageSerializer,
+    CallSerializer,
+    ConnectionChangeSerializer,
+    ConnectionSerializer,
+    FirstSyncSerializer,
+    ReplaySerializer,
+    SyncSerializer,
+)
+from delivery.services import connections as services
+from delivery.services.replay import replay
+from spaces.api_base import SpaceAPIView
+
+MOST = 200
+
+
+class ConnectionView(SpaceAPIView):
+    """Base of everything below one connection; removed ones are shown but not changed."""
+
+    serializer_class: type[BaseSerializer[Any]] = ConnectionSerializer
+
+    def connection(self) -> Connection:
+        return find_connection(self.space, self.kwargs["connection"])
+
+    def shown(self, connection: Connection) -> dict[str, Any]:
+        context = {"books": books.books_of([connection])}
+        return dict(ConnectionSerializer(connection, context=context).data)
+
+
+class ConnectionDetailView(ConnectionView):
+    @extend_schema(operation_id="connections_read", responses=ConnectionSerializer)
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """One connection with its settings and counts."""
+        return Response(self.shown(self.connection()))
+
+    @extend_schema(
+        operation_id="connections_change", request=ConnectionChangeSerializer, responses=ConnectionSerializer
+    )
+    def patch(self, request: Request, **kwargs: Any) -> Response:
+        """Change what is sent, or pause (`enabled: false`) and resume."""
+        sent = ConnectionChangeSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        data = dict(sent.validated_data)
+        enabled = data.pop("enabled", None)
+        connection = self.connection()
+        if data:
+            connection = services.update(connection=connection, actor=self.actor, **data)
+        if enabled is not None:
+            connection = services.set_enabled(connection=connection, is_enabled=enabled, actor=self.actor)
+        return Response(self.shown(connection))
+
+    @extend_schema(operation_id="connections_remove", responses={204: None})
+    def delete(self, request: Request, **kwargs: Any) -> Response:
+        """Remove the destination from the computation; what waits is superseded."""
+        services.remove(connection=self.connection(), actor=self.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ConnectionSyncView(ConnectionView):
+    serializer_class = SyncSerializer
+
+    def shown_sync(self, connection: Connection) -> dict[str, Any]:
+        run = connection.first_syncs.order_by("-id").first()
+        last = books.last_list_sync(connection)
+        return {
+            "first_sync": FirstSyncSerializer(run).data if run else None,
+            "last_list_sync": None
+            if last is None
+            else {
+                "state": last.state,
+                "adds": last.adds,
+                "removes": last.removes,
+                "delivered": last.delivered,
+                "failed": last.failed,
+                "error": last.error,
+                "started_at": last.started_at,
+                "finished_at": last.finished_at,
+            },
+            "next_list_sync_at": books.next_list_sync(connection),
+        }
+
+    @extend_schema(operation_id="connections_sync_read", responses=SyncSerializer)
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """How far the first sync is, and the runs of a list."""
+        return Response(self.shown_sync(self.connection()))
+
+    @extend_schema(operation_id="connections_sync_start", request=None, responses={202: SyncSerializer})
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        """Resync: send the members that this connection has not sent yet, and missed exits."""
+        connection = services.resync(connection=self.connection(), actor=self.actor)
+        return Response(self.shown_sync(connection), status=status.HTTP_202_ACCEPTED)
+
+
+class DeliveryListView(SpaceAPIView):
+    serializer_class = CallPageSerializer
+
+    @extend_schema(
+        operation_id="deliveries_list",
+        parameters=[
+            OpenApiParameter("status", str, enum=STATUSES),
+            *(OpenApiParameter(name, str) for name in ("connection", "profile", "message_id", "after", "before")),
+            OpenApiParameter("limit", int),
+        ],
+        responses=CallPageSerializer,
+    )
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """Emitted calls, newest first. `profile` is a Segment ID."""
+        query = request.query_params
+        wanted = call_filter(self.space, query.get)
+        limit = query.get("limit", "50")
+        size = min(MOST, max(1, int(limit))) if limit.isascii() and limit.isdigit() and len(limit) < 6 else 50
+        page = call_page(self.space, wanted, after=query.get("after", ""), before=query.get("before", ""), size=size)
+        context = {"show": shows(self.member)}
+        return Response(
+            {
+                "next": self._link(request, "after", page.after),
+                "previous": self._link(request, "before", page.before),
+                "results": [CallSerializer(row, context=context).data for row in page.rows],
+            }
+        )
+
+    def _link(self, request: Request, name: str, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
+        query = request.query_params.copy()
+        query.pop("after", None)
+        query.pop("before", None)
+        query[name] = cursor
+        return f"{request.build_absolute_uri(request.path)}?{query.urlencode()}"
+
+
+class ReplayView(SpaceAPIView):
+    serializer_class = ReplaySerializer
+
+    @extend_schema(operation_id="deliveries_replay", request=ReplaySerializer, responses={202: None})
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        """Queue dead letters again under their own messageIds. Replaying twice sends once."""
+        sent = ReplaySerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        data = sent.validated_data
+        connection = find_connection(self.space, data["connection"]) if "connection" in data else None
+        count = replay(space=self.space, actor=self.actor, call_ids=data.get("ids"), connection=connection)
+        return Response({"replayed": count}, status=status.HTTP_202_ACCEPTED)

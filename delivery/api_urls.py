@@ -1,0 +1,14 @@
+"""REST routes under `/api/v1/spaces/<space>/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from delivery import api
+
+urlpatterns = [
+    path("connections/<str:connection>/", api.ConnectionDetailView.as_view()),
+    path("connections/<str:connection>/sync/", api.ConnectionSyncView.as_view()),
+    path("deliveries/", api.DeliveryListView.as_view()),
+    path("deliveries/replay/", api.ReplayView.as_view()),
+]

@@ -1,0 +1,30 @@
+"""Pages of delivery, under /s/<space>/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from delivery.views import fragments, pages
+
+app_name = "delivery"
+
+urlpatterns = [
+    path("delivery/", pages.overview, name="overview"),
+    path("delivery/calls/", pages.calls, name="calls"),
+    path("delivery/calls/<int:call_id>/", pages.call, name="call"),
+    path("delivery/calls/<int:call_id>/retry/", pages.call_replay, name="call_replay"),
+    path("delivery/dead-letters/", pages.dead_letters, name="dead_letters"),
+    path("delivery/dead-letters/retry/", pages.replay_all, name="replay_all"),
+    path("delivery/connections/<slug:connection_id>/recent/", fragments.connection_recent, name="connection_recent"),
+    path("delivery/destinations/<slug:destination_id>/", fragments.destination_activity, name="destination"),
+    path(
+        "delivery/destinations/<slug:destination_id>/activity/",
+        fragments.destination_activity,
+        name="destination_fragment",
+    ),
+    path(
+        "delivery/destinations/<slug:destination_id>/success/",
+        fragments.destination_success,
+        name="destination_success",
+    ),
+]
