@@ -105,7 +105,7 @@ class AudienceMembersView(AudienceView):
         url = None
         if following is not None:
             url = f"{request.build_absolute_uri(request.path)}?after={following}&limit={limit}"
-        return Response({"next": url, "results": PersonSerializer(people, many=True).data})
+        return Response({"next": url, "results": [PersonSerializer(person).data for person in people]})
 
 
 class AudienceConnectionsView(AudienceView):

@@ -25,7 +25,7 @@ class EventType(models.IntegerChoices):
 
 
 class IdentifierRule(models.Model):
-    """One identifier type of a space: value limit, period, priority, blocked values (ingestion-and-profiles.md §4.2)."""
+    """One identifier type of a space: value limit, period, priority, blocked values (§4.2)."""
 
     class Period(models.TextChoices):
         EVER = "ever", "Ever"
@@ -91,7 +91,7 @@ class ProfileAlias(models.Model):
 
 
 class ExternalId(models.Model):
-    """An identifier bound to a profile. `value` is lower case (how it is looked up), `original` what the caller sent."""
+    """An identifier bound to a profile. `value` is lower case for look-ups, `original` as the caller sent it."""
 
     pk = models.CompositePrimaryKey("space_id", "collection", "id_type", "value")
     space_id = models.IntegerField()

@@ -2,7 +2,7 @@
 
     python -m tools.prove ORDERS.csv
 
-ORDERS.csv has the columns customer_id, date, quantity and revenue of the CDNOW data (69,659 orders of 23,570 customers).
+ORDERS.csv has the columns customer_id, date, quantity and revenue of the CDNOW data: 69,659 orders of 23,570 customers.
 Starts the product in a folder of its own, sends the orders with the official Segment library, and checks every count.
 Prints one line per check; exits 1 at the first that fails.
 """

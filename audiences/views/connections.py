@@ -27,7 +27,7 @@ from spaces.context import route_url
 
 
 def _connection(request: SpaceRequest, audience: Audience, connection_id: str) -> Connection:
-    connection = (
+    connection: Connection | None = (
         Connection.objects.in_space(request.space)
         .filter(computation_id=audience.public_id, public_id=connection_id, removed_at=None)
         .select_related("destination", "space")
