@@ -178,20 +178,22 @@ def _form_field(item: Field, *, is_stored: bool) -> forms.Field:
             for choice in item.choices
         ]
         return forms.ChoiceField(choices=choices if required else [("", "Default"), *choices], **common)
-    if item.type == "boolean":
-        return forms.BooleanField(**{**common, "required": False})
-    if item.type in ("number", "integer"):
-        low, high = item.minimum, item.maximum
-        if item.type == "number":
-            return forms.FloatField(**common, min_value=low, max_value=high)
-        return forms.IntegerField(
-            **common,
-            min_value=None if low is None else int(low),
-            max_value=None if high is None else int(high),
-        )
+    if item.type in ("boolean", "number", "integer"):
+        return _plain_field(item, common)
     if item.format == "uri":
         attributes["inputmode"] = "url"
     return forms.CharField(widget=forms.TextInput(attrs={"autocomplete": "off", **attributes}), **common)
+
+
+def _plain_field(item: Field, common: dict[str, Any]) -> forms.Field:
+    if item.type == "boolean":
+        return forms.BooleanField(**{**common, "required": False})
+    low, high = item.minimum, item.maximum
+    if item.type == "number":
+        return forms.FloatField(**common, min_value=low, max_value=high)
+    return forms.IntegerField(
+        **common, min_value=None if low is None else int(low), max_value=None if high is None else int(high)
+    )
 
 
 def _read_headers(text: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -147,9 +148,7 @@ def plan(
     matching = [mapping for mapping in candidates if mapping.matches(event)]
     if not matching:
         return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", _no_match(candidates, len(config.mappings))))
-    plural = "s" if len(candidates) != 1 else ""
-    many = f"{len(matching)} of {len(candidates)} enabled mapping{plural} matched: "
-    stages.append(Stage("trigger", True, many + ", ".join(mapping.name for mapping in matching) + "."))
+    stages.append(_trigger_stage(tuple(mapping.name for mapping in matching), len(candidates)))
     calls = tuple(_call(mapping, definition, context, event) for mapping in matching)
     stages.extend(_mapping_stage(call) for call in calls)
     problems = [call.problem for call in calls if call.problem is not None]
@@ -197,9 +196,19 @@ def _call(
 
 
 def _mapping_stage(call: Call) -> Stage:
-    if call.problem is not None:
-        return Stage("mapping", False, call.problem.detail)
-    return Stage("mapping", True, f"{call.name}: the payload is complete.")
+    return _complete_stage(call.name) if call.problem is None else Stage("mapping", False, call.problem.detail)
+
+
+# Workers plan thousands of calls a second, nearly all with the same stages.
+@lru_cache(maxsize=1024)
+def _complete_stage(name: str) -> Stage:
+    return Stage("mapping", True, f"{name}: the payload is complete.")
+
+
+@lru_cache(maxsize=1024)
+def _trigger_stage(matching: tuple[str, ...], candidates: int) -> Stage:
+    many = f"{len(matching)} of {candidates} enabled mapping{'s' if candidates != 1 else ''} matched"
+    return Stage("trigger", True, f"{many}: {', '.join(matching)}.")
 
 
 def is_routed(integrations: Any, name: str) -> bool:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine import mapping as mapping_kit
-from engine.mapping.fields import Field
+from engine.mapping.fields import Condition, Field
 from engine.mapping.payload import PayloadError, prepare_payload
 
 # Members that steer the framework and are no part of a payload.
 STEERING = frozenset({"enable_batching", "batch_size", "batch_keys", "batch_bytes"})
 INTERNAL_PREFIX = "__segment_internal_"
+ROOT_DIRECTIVE = f"{INTERNAL_PREFIX}directive"
 
 
 class MappingProblem(Exception):  # noqa: N818 - a problem of a mapping, of its own or with one event
@@ -19,32 +20,50 @@ class MappingProblem(Exception):  # noqa: N818 - a problem of a mapping, of its 
 
 
 class Resolver:
-    """A compiled field mapping. `payload(event)` gives the validated payload or raises MappingProblem."""
+    """A compiled field mapping. `payload(event)` gives the validated payload or raises MappingProblem.
+
+    What the mapping says without looking at the event is validated once, here.
+    """
 
     def __init__(self, mapping: Mapping[str, Any], fields: Sequence[Field]) -> None:
         kept = {
             key: value
             for key, value in mapping.items()
-            if key not in STEERING and (not key.startswith(INTERNAL_PREFIX) or key == "__segment_internal_directive")
+            if key not in STEERING and (not key.startswith(INTERNAL_PREFIX) or key == ROOT_DIRECTIVE)
         }
+        declared = tuple(field for field in fields if field.key not in STEERING)
+        self._fixed, fixed_fields = _fixed_part(kept, declared)
+        rest = {key: value for key, value in kept.items() if key not in self._fixed}
         try:
-            self._compiled = mapping_kit.compile(kept)
+            mapping_kit.compile(kept)
+            self._compiled = mapping_kit.compile(rest)
         except mapping_kit.MappingError as error:
             places = " ".join(f"{problem.path or '/'}: {problem.message}" for problem in error.problems)
             raise MappingProblem(f"The field mapping is not valid. {places}") from error
-        self._fields = tuple(field for field in fields if field.key not in STEERING)
+        self._fields = tuple(field for field in declared if field.key not in fixed_fields)
 
     def payload(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Values of the event are shared with the payload, not copied: treat both as read-only."""
         try:
             resolved = self._compiled.resolve(event)
-        except mapping_kit.MappingError as error:
-            raise MappingProblem(str(error)) from error
-        try:
-            return prepare_payload(resolved, self._fields)
-        except PayloadError as error:
+            return {**self._fixed, **prepare_payload(resolved, self._fields)}
+        except (mapping_kit.MappingError, PayloadError) as error:
             raise MappingProblem(str(error)) from error
 
 
 def compile_mapping(mapping: Mapping[str, Any], fields: Sequence[Field]) -> Resolver:
     return Resolver(mapping, fields)
+
+
+def _fixed_part(mapping: Mapping[str, Any], fields: Sequence[Field]) -> tuple[dict[str, Any], frozenset[str]]:
+    """Members that are the same for every event, validated, and their keys; nothing where members depend on others."""
+    if ROOT_DIRECTIVE in mapping or any(isinstance(field.required, Condition) for field in fields):
+        return {}, frozenset()
+    plain = {key: value for key, value in mapping.items() if not isinstance(value, dict | list)}
+    declared = tuple(field for field in fields if field.key in plain)
+    try:
+        fixed = prepare_payload(plain, declared)
+    except PayloadError:
+        # Said for each event, with everything else that is wrong.
+        return {}, frozenset()
+    return fixed, frozenset(fixed)
