@@ -25,10 +25,22 @@ def enqueue(task: Task, /, **kwargs: Any) -> None:
     transaction.on_commit(lambda: wake(task, **kwargs))
 
 
-def wake(task: Task, /, **kwargs: Any) -> None:
-    key = f"wake:{task.name}:{sorted(kwargs.items())}"
+def _wake_key(task: Task, kwargs: dict[str, Any]) -> str:
+    return f"wake:{task.name}:{sorted(kwargs.items())}"
+
+
+def started(task: Task, /, **kwargs: Any) -> None:
+    """Called first by a task that looks for work: a wake-up from now on is sent, since this run may miss its cause."""
     try:
-        if cache.add(key, 1, timeout=WAKE_SECONDS):
+        cache.delete(_wake_key(task, kwargs))
+    except RedisError:
+        logger.warning("a wake-up of %s may come up to %s s late", task.name, WAKE_SECONDS)
+
+
+def wake(task: Task, /, **kwargs: Any) -> None:
+    """Send the task now, unless one with the same arguments was sent within a second and has not started yet."""
+    try:
+        if cache.add(_wake_key(task, kwargs), 1, timeout=WAKE_SECONDS):
             task.apply_async(kwargs=kwargs, ignore_result=True, expires=60)
     except (RedisError, OperationalError):
         logger.warning("could not wake %s; the next sweep will find its work", task.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 
-@shared_task(name="engage_admin.keep_house", queue="default")
+@shared_task(name="engage_admin.keep_house")
 def keep_house() -> None:
     from datetime import timedelta
 

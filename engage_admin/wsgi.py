@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage_admin.settings")
 
@@ -11,7 +15,7 @@ from django.core.wsgi import get_wsgi_application
 
 pages = get_wsgi_application()
 
-from ingest.tracking import Environ, StartResponse, call_of, handle  # noqa: E402 - the apps have to be loaded first
+from ingest.tracking import Environ, call_of, handle  # noqa: E402 - the apps have to be loaded first
 
 
 def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

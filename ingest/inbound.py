@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -139,4 +139,4 @@ def _message(
     if read.message_id is None:
         read.message_id = str(uuid4())
         return Message(row.source_id, row.received_at, raw, read.message_id, read, is_named=False)
-    return Message(row.source_id, row.received_at, raw, cast("str", read.message_id), read)
+    return Message(row.source_id, row.received_at, raw, read.message_id, read)

@@ -180,7 +180,7 @@ class Inbox:
         return connection
 
     def _wake_pipeline(self) -> None:
-        while not self._is_stopping:
+        while True:
             self._wake.wait()
             self._wake.clear()
             if self._is_stopping:

@@ -31,7 +31,7 @@ def merge_profiles(*, space_id: int, survivors: Mapping[int, int], now: datetime
     if not survivors:
         return
     pairs = msgspec.json.encode([{"loser": loser, "winner": winner} for loser, winner in sorted(survivors.items())])
-    values = {"pairs": pairs.decode(), "space": space_id, "now": now}
+    values: dict[str, str | int | datetime] = {"pairs": pairs.decode(), "space": space_id, "now": now}
     with connection.cursor() as cursor:
         for statement in _statements():
             cursor.execute(statement, values)

@@ -10,8 +10,10 @@ from django.conf import settings
 
 @shared_task(name="ingest.process_inbound")
 def process_inbound() -> None:
+    from common.tasks import started
     from ingest.pipeline import process_next
 
+    started(process_inbound)
     deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
     while process_next() and time.monotonic() < deadline:
         pass

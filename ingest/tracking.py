@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest import bodies
 from ingest.inbox import Inbox, InboxError, InboxRow, inbox
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
 
 PATHS = {
     "/v1/identify": "identify",
@@ -29,7 +32,6 @@ PATHS = {
 RETRY_AFTER_SECONDS = 5
 
 Environ = dict[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
 _CORS = [
     ("Access-Control-Allow-Origin", "*"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -103,8 +104,8 @@ def drop_partitions(*, table: str, span: Span, before: datetime) -> list[str]:
     return dropped
 
 
-def _text(template: str, names: dict[str, sql.Composable]) -> str:
-    return sql.SQL(template).format(**names).as_string(connection.connection)  # type: ignore[arg-type]
+def _text(template: str, names: Mapping[str, sql.Composable]) -> str:
+    return sql.SQL(template).format(**names).as_string(connection.connection)
 
 
 def _partition_column(table: str) -> str:
