@@ -48,7 +48,7 @@ ADDABLE = (
     ("screen", "Viewed a screen", "smartphone"),
     ("trait", "Has a trait", "user"),
     ("audience", "Part of an audience", "users"),
-    ("identifier", "Has an identifier", "fingerprint"),
+    ("identifier", "Has an identifier", "id-card"),
     ("group", "Group of conditions", "group"),
 )
 
@@ -106,7 +106,7 @@ class ShownThen(Shown):
 
 @dataclass(kw_only=True)
 class ShownRow(Shown):
-    """A row: `kind` as in its field. `unlisted` names an audience that is none of the choices. `children` of a group; `can_move_up` and `can_move_down` among its siblings."""
+    """A row: `kind` as in its field, `children` of a group, `unlisted` the name of an audience that is no choice."""
 
     kind: str
     row: Row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -62,18 +62,18 @@ def problems_of(request: SpaceRequest, draft: Draft, audience: Audience | None) 
         named = audience_fields(rows)
         found = []
         for problem in result.located(error.errors):
-            at = next((name for key, name in named.items() if key and key in problem.detail.split()), problem.field)
             is_reference = problem.code in {"unknown_audience", "other_collection"}
-            found.append(
-                FieldProblem(
-                    field=at if is_reference else problem.field,
-                    path=problem.path,
-                    code=problem.code,
-                    detail=problem.detail,
-                )
-            )
+            at = _named_in(problem.detail, named) if is_reference else ""
+            found.append(replace(problem, field=at) if at else problem)
         return found
     return result.problems
+
+
+def _named_in(detail: str, fields: dict[str, str]) -> str:
+    """The field of the audience that a sentence about references is about."""
+    return next(
+        (at for key, at in fields.items() if detail.startswith(f"{key} is ") or f"key or id {key}." in detail), ""
+    )
 
 
 def take_json(draft: Draft, collection: str | None) -> list[FieldProblem]:

@@ -1,0 +1,151 @@
+// The audience builder: posts the form when its shape changes, keeps the draft, keys on rows, focus after swaps.
+import { announce, isTyping, on } from "../js/dom.js";
+import { addShortcut } from "../js/shortcuts.js";
+
+const KEEP_AFTER_MS = 1000;
+const form = document.querySelector("[data-builder]");
+
+/** Names and values, so that what is typed while a request runs can be told from what was sent. */
+function values() {
+  return [...form.elements]
+    .filter((field) => field.name && field.type !== "submit" && field.type !== "hidden")
+    .map((field) => [field, field.type === "checkbox" ? field.checked : field.value]);
+}
+
+function byId(id) {
+  return id ? document.getElementById(id) : null;
+}
+
+function press(id) {
+  byId(id)?.click();
+}
+
+let timer = 0;
+let sent = new Map();
+let focused = null;
+
+function changed() {
+  const result = form.querySelector("[data-result]");
+  if (result && !result.classList.contains("is-stale")) {
+    result.classList.add("is-stale");
+    result.querySelector(".is-stale-note").hidden = false;
+  }
+  clearTimeout(timer);
+  timer = setTimeout(() => press("builder-keep"), KEEP_AFTER_MS);
+}
+
+function runPreview() {
+  clearTimeout(timer);
+  press("builder-run");
+}
+
+if (form) {
+  form.addEventListener("input", changed);
+  form.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field.matches("[data-refresh]")) {
+      clearTimeout(timer);
+      press("builder-refresh");
+    } else if (field.matches("input[name$='.name']")) {
+      suggestFor(field);
+    }
+  });
+
+  form.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target.id === "save-state") return;
+    sent = new Map(values().map(([field, value]) => [field.name, value]));
+    focused = document.activeElement?.id ?? null;
+  });
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id !== "definition" || !event.detail.shouldSwap) return;
+    focused = document.activeElement?.id || focused;
+    const typed = new Map();
+    for (const [field, value] of values()) {
+      if (byId(field.id) === field && sent.has(field.name) && sent.get(field.name) !== value && field.matches("#definition *")) {
+        typed.set(field.name, value);
+      }
+    }
+    document.addEventListener("htmx:afterSettle", () => settle(typed), { once: true });
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && form.contains(document.activeElement ?? form)) {
+      event.preventDefault();
+      runPreview();
+      return;
+    }
+    const row = event.target instanceof Element ? event.target.closest("[data-row]") : null;
+    if (!row || !form.contains(row)) return;
+    if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      event.preventDefault();
+      operate(event.key === "ArrowUp" ? "up" : "down", row);
+    } else if (event.target === row && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target)) {
+      if (event.key === "d" || event.key === "D") operate("duplicate", row);
+      else if (event.key === "Delete") operate("remove", row);
+      else if (event.key === "ArrowDown" || event.key === "ArrowUp") neighbour(row, event.key === "ArrowDown")?.focus();
+      else return;
+      event.preventDefault();
+    }
+  });
+
+  addShortcut("Run the preview", "Ctrl", "Enter");
+  addShortcut("Move the condition up or down", "Alt", "↑ ↓");
+  addShortcut("Duplicate the condition in focus", "D");
+  addShortcut("Remove the condition in focus", "Del");
+}
+
+function operate(verb, row) {
+  row.querySelector(`button[value="${verb}:${row.dataset.row}"]`)?.click();
+}
+
+function neighbour(row, isDown) {
+  const rows = [...form.querySelectorAll("[data-row]")];
+  return rows[rows.indexOf(row) + (isDown ? 1 : -1)];
+}
+
+/** Typed meanwhile wins; then the focus goes where the server says, or stays where it was. */
+function settle(typed) {
+  for (const [name, value] of typed) {
+    const field = form.elements.namedItem(name);
+    if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement || field instanceof HTMLTextAreaElement) field.value = value;
+  }
+  const definition = byId("definition");
+  const wanted = definition?.dataset.focus;
+  const goal = byId(wanted) ?? (wanted ? byId(wanted.replace(/:0$/, "")) : null);
+  if (goal) {
+    goal.focus();
+    goal.scrollIntoView({ block: "nearest" });
+    if (goal.matches("[data-row]")) announce(goal.getAttribute("aria-label"));
+  } else if (focused && document.activeElement === document.body) {
+    byId(focused)?.focus();
+  }
+  if (wanted) changed();
+}
+
+/** The properties and values that are suggested belong to the event or trait named in the same row. */
+function suggestFor(field) {
+  const base = field.name.replace(/name$/, "");
+  for (const box of form.querySelectorAll(".combobox[data-params]")) {
+    const input = box.querySelector("input");
+    if (input === field || !input.name.startsWith(base)) continue;
+    const params = JSON.parse(box.dataset.params);
+    if (/\.(p\d+|t)\.$/.test(base)) {
+      if (input.name === `${base}value` && params.kind === "value") params.path = field.value.trim();
+    } else if ("event" in params && (base.endsWith(".then.") || !input.name.includes(".then."))) {
+      params.event = field.value.trim();
+    }
+    box.dataset.params = JSON.stringify(params);
+  }
+}
+
+// The key follows the name until a person writes one.
+on("input", "[data-test='builder.key']", () => {
+  const name = document.querySelector("[data-names-key]");
+  if (name) name.dataset.keyIsOwn = "true";
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt?.matches?.("[data-names-key][data-key-is-own]")) event.preventDefault();
+});
+const named = document.querySelector("[data-names-key]");
+if (named && !named.value) named.focus();
