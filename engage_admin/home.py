@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet, Sum
 from django.http import HttpResponse
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from audiences.models import Audience, ComputeStatus
-from delivery.models import Connection, Delivery, DeliveryLog, Outcome
+from delivery.models import Connection, Delivery, DeliveryCounter, DestinationHealth, ListChange, Outcome
 from destinations.models import Destination
 from ingest.models import SourceCounter
 from profiles.models import ACCOUNTS, USERS, Profile
@@ -45,21 +46,22 @@ class Tile:
 @space_view()
 @require_GET
 def home(request: SpaceRequest) -> HttpResponse:
-    space = request.space
+    space, now = request.space, timezone.now()
     steps = setup_steps(space)
-    hours = events_per_hour(space, now=timezone.now())
+    hours = events_per_hour(space, now=now)
     audiences = list(audiences_of(space).order_by("-size", "name")[:6])
     shown = {
         "steps": steps,
         "next_step": next((step for step in steps if not step.is_done), None),
-        "has_activity": any(hours["values"]) or bool(audiences),
         "is_set_up": all(step.is_done for step in steps),
         "done": sum(step.is_done for step in steps),
-        "tiles": tiles(space, now=timezone.now()),
+        "tiles": tiles(space, now=now),
         "audiences": audiences,
         "audiences_url": route_url("audiences:list", space),
-        "problems": problems(space),
+        "problems": problems(space, now=now),
         "hours": hours,
+        "has_activity": any(hours["values"]) or bool(audiences),
+        "destinations": destination_rows(space, now=now),
     }
     return render(request, "spaces/home.html", shown)
 
@@ -91,15 +93,15 @@ def setup_steps(space: Space) -> list[Step]:
         Step(
             title="Build an audience",
             text="Say who belongs to it by what people did and what you know of them.",
-            url=route_url("audiences:new", space) or route_url("audiences:list", space),
+            url=route_url("audiences:new", space),
             action="New audience",
             is_done=audiences_of(space).exists(),
         ),
         Step(
             title="Add a destination",
             text="Choose a tool from the catalog and send it a test event.",
-            url=route_url("destinations:list", space),
-            action="Destinations",
+            url=route_url("destinations:catalog", space),
+            action="Add destination",
             is_done=destinations_of(space).exists(),
         ),
         Step(
@@ -117,7 +119,7 @@ def tiles(space: Space, *, now: datetime) -> list[Tile]:
         received=Sum("received"), rejected=Sum("rejected")
     )
     people = Profile.objects.in_space(space)
-    finished = DeliveryLog.objects.in_space(space).filter(finished_at__gt=now - DAY)
+    waiting = Delivery.objects.in_space(space).count() + ListChange.objects.filter(space_id=space.pk).count()
     return [
         Tile(
             label="Events received, 24 h",
@@ -139,30 +141,70 @@ def tiles(space: Space, *, now: datetime) -> list[Tile]:
         ),
         Tile(
             label="Delivered, 24 h",
-            value=finished.filter(outcome=Outcome.DELIVERED).count(),
+            value=outcomes(space, now=now).get(Outcome.DELIVERED, 0),
             url=route_url("delivery:overview", space),
-            note=f"{Delivery.objects.in_space(space).count():,} waiting",
+            note=f"{waiting:,} waiting",
         ),
     ]
 
 
-def problems(space: Space) -> list[dict[str, str]]:
-    """What needs somebody: failed audiences, calls that failed for good in the last day. `{"title", "text", "url"}`."""
+def outcomes(space: Space, *, now: datetime) -> dict[str, int]:
+    """Finished calls of the last 24 hours by outcome; counted by ten minutes."""
+    rows = DeliveryCounter.objects.filter(space_id=space.pk, bucket__gt=now - DAY)
+    return dict(rows.values_list("outcome").annotate(total=Sum("calls")))
+
+
+def destination_rows(space: Space, *, now: datetime) -> list[dict[str, Any]]:
+    """How each destination did in the last 24 hours: `{"destination", "url", "delivered", "failed", "success"}`."""
+    counted: dict[int, dict[str, int]] = {}
+    rows = DeliveryCounter.objects.filter(space_id=space.pk, bucket__gt=now - DAY)
+    for destination_id, outcome, calls in rows.values_list("destination_id", "outcome").annotate(total=Sum("calls")):
+        counted.setdefault(destination_id, {})[outcome] = calls
+    found = []
+    for destination in destinations_of(space).order_by("name")[:20]:
+        counts = counted.get(destination.pk, {})
+        delivered, failed = counts.get(Outcome.DELIVERED, 0), counts.get(Outcome.FAILED, 0)
+        found.append(
+            {
+                "destination": destination,
+                "url": route_url("destinations:detail", space, destination_id=destination.public_id),
+                "delivered": delivered,
+                "failed": failed,
+                "success": delivered / (delivered + failed) if delivered + failed else None,
+            }
+        )
+    return found
+
+
+def problems(space: Space, *, now: datetime) -> list[dict[str, str]]:
+    """What needs somebody: `{"title", "text", "url"}` for failed audiences, destinations that are being spared, and
+    calls that failed for good in the last day.
+    """
     found = [
         {
             "title": f"{audience.name} could not be computed",
             "text": audience.status_detail,
-            "url": route_url("audiences:list", space),
+            "url": route_url("audiences:overview", space, audience_id=audience.public_id),
         }
-        for audience in audiences_of(space).filter(status=ComputeStatus.FAILED)[:5]
+        for audience in audiences_of(space).filter(status=ComputeStatus.FAILED).order_by("name")[:10]
     ]
-    failed = DeliveryLog.objects.in_space(space).filter(finished_at__gt=timezone.now() - DAY, outcome=Outcome.FAILED)
-    if count := failed.count():
+    spared = DestinationHealth.objects.filter(
+        destination__space=space, destination__deleted_at=None, destination__is_enabled=True, open_until__gt=now
+    )
+    found += [
+        {
+            "title": f"{health.destination.name} keeps failing, so calls to it wait",
+            "text": health.last_error,
+            "url": route_url("destinations:detail", space, destination_id=health.destination.public_id),
+        }
+        for health in spared.select_related("destination").order_by("destination__name")[:10]
+    ]
+    if count := outcomes(space, now=now).get(Outcome.FAILED, 0):
         found.append(
             {
-                "title": f"{count:,} deliveries failed for good in the last 24 hours",
+                "title": f"{count:,} deliver{'ies' if count > 1 else 'y'} failed for good in the last 24 hours",
                 "text": "They are kept as dead letters and can be sent again.",
-                "url": route_url("delivery:dead_letters", space) or route_url("delivery:overview", space),
+                "url": route_url("delivery:dead_letters", space),
             }
         )
     return found

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
 from engage_admin.health import healthz
 from engage_admin.home import home
 
-SPACE_APPS = ("spaces", "profiles", "destinations", "delivery", "audiences", "ingest")
-
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("", include("spaces.entry_urls")),
     path("api/v1/", include("engage_admin.api_urls")),
     path("s/<slug:space>/", home, name="home"),
-    *(path("s/<slug:space>/", include(f"{app}.urls")) for app in SPACE_APPS if find_spec(f"{app}.urls") is not None),
+    path("s/<slug:space>/", include("spaces.urls")),
+    path("s/<slug:space>/", include("profiles.urls")),
+    path("s/<slug:space>/", include("destinations.urls")),
+    path("s/<slug:space>/", include("delivery.urls")),
+    path("s/<slug:space>/", include("audiences.urls")),
+    path("s/<slug:space>/", include("ingest.urls")),
 ]
-if settings.ENGAGE_DEMO and find_spec("demo.urls") is not None:
+if settings.ENGAGE_DEMO:
     urlpatterns.append(path("echo/", include("demo.urls")))
 
 handler400 = "spaces.views.errors.bad_request"
