@@ -10,6 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -141,7 +142,7 @@ class _Slot:
             self._set_shape(method, has_body=body is not None)
             self.shape = shape
         curl.setopt(pycurl.URL, request.url.encode("utf-8"))
-        curl.setopt(pycurl.HTTPHEADER, _header_lines(request.headers))
+        curl.setopt(pycurl.HTTPHEADER, _header_lines(tuple(request.headers.items())))
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(request.timeout * 1000)))
         if body is not None:
             curl.setopt(pycurl.POSTFIELDS, body)
@@ -170,9 +171,9 @@ class _Slot:
     def response(self) -> Response:
         headers: dict[str, str] = {}
         for line in self.header_lines:
-            name, colon, value = line.partition(b":")
-            if colon:
-                headers[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
+            parsed = _parsed(line)
+            if parsed is not None:
+                headers[parsed[0]] = parsed[1]
             elif line.startswith(b"HTTP/"):
                 headers.clear()  # an interim answer (1xx) came before this one
         return Response(
@@ -184,9 +185,17 @@ class _Slot:
         )
 
 
-def _header_lines(headers: Mapping[str, str]) -> list[bytes]:
+@lru_cache(maxsize=1024)
+def _parsed(line: bytes) -> tuple[str, str] | None:
+    """Name and value of a header line; answers of one server differ in few of them."""
+    name, colon, value = line.partition(b":")
+    return (name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")) if colon else None
+
+
+@lru_cache(maxsize=256)
+def _header_lines(headers: tuple[tuple[str, str], ...]) -> list[bytes]:
     lines = [b"Expect:"]
-    for name, value in headers.items():
+    for name, value in headers:
         if any(character in name or character in value for character in "\r\n\0"):
             raise ValueError(f"The header {name!r} holds a line break.")
         # "name;" is how libcurl is told to send an empty header.

@@ -6,13 +6,13 @@ number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 from django.db import connection as database
-from django.db import transaction
 
 from delivery.models import HELD
 
@@ -31,10 +31,7 @@ SELECT destination_id FROM known WHERE destination_id IS NOT NULL AND EXISTS (
 )
 """
 # Plans other than index scans lose by far here, and statistics of a table that fills and empties are never right.
-PLAIN_PLANS = """
-SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-       set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
-"""
+PLANNER_SWITCHES = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "enable_bitmapscan")
 CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT d.space_id, d.profile_id, d.id FROM delivery d
@@ -76,6 +73,18 @@ class Claimed:
         return {"s": self.space_id, "p": self.profile_id, "i": self.id}
 
 
+@contextmanager
+def plain_plans() -> Iterator[None]:
+    """Index scans only, for every statement of this session until the end."""
+    with database.cursor() as cursor:
+        cursor.execute("; ".join(f"SET {switch} = off" for switch in PLANNER_SWITCHES))
+    try:
+        yield
+    finally:
+        with database.cursor() as cursor:
+            cursor.execute("; ".join(f"RESET {switch}" for switch in PLANNER_SWITCHES))
+
+
 def due_destinations(*, now: datetime) -> list[int]:
     """Destinations with a call whose time has come (it may be leased to somebody)."""
     with database.cursor() as cursor:
@@ -84,9 +93,8 @@ def due_destinations(*, now: datetime) -> list[int]:
 
 
 def claim(*, destination_id: int, limit: int, now: datetime) -> list[Claimed]:
-    """Up to `limit` due calls, oldest first, leased to the caller."""
-    with transaction.atomic(), database.cursor() as cursor:
-        cursor.execute(PLAIN_PLANS)
+    """Up to `limit` due calls, oldest first, leased to the caller. Call it within `plain_plans`."""
+    with database.cursor() as cursor:
         cursor.execute(CLAIM, {"destination": destination_id, "now": now, "limit": limit, "lease": now + LEASE})
         claimed = [Claimed(*row) for row in cursor.fetchall()]
     claimed.sort(key=lambda one: (one.due_at, one.id))

@@ -33,9 +33,9 @@ BLOCK = 500
 POOL_CONCURRENCY = 400
 LANE_CONCURRENCY = 50
 # Outcomes wait this long for company; what is answered but not written would be repeated after a kill.
-FLUSH_SECONDS = 0.1
+FLUSH_SECONDS = 0.2
 LOOK_SECONDS = 0.5
-CONFIGURE_SECONDS = 1.0
+CONFIGURE_SECONDS = 2.0
 RENEW_SECONDS = 5.0
 FLUSH_TRIES = 5
 # Runs at once, over all processes: each occupies a worker process until its destinations are served.
@@ -83,6 +83,10 @@ class Worker:
 
     def run(self, *, seconds: float) -> bool:
         """Serve for at most `seconds` (answers that are on the way are awaited). True when nothing was left to do."""
+        with outbox.plain_plans():
+            return self._run(seconds)
+
+    def _run(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         self._renew_at = time.monotonic() + RENEW_SECONDS
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from destinations.kit.http import AnyResponse, Request, as_response
@@ -22,10 +23,12 @@ def redact(text: str, secrets: Collection[str]) -> str:
 
 
 def shown_headers(headers: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
-    return {
-        name: REDACTED if any(word in name.lower() for word in _SECRET_WORDS) else redact(value, secrets)
-        for name, value in headers.items()
-    }
+    return {name: REDACTED if _tells_secrets(name) else redact(value, secrets) for name, value in headers.items()}
+
+
+@lru_cache(maxsize=1024)
+def _tells_secrets(name: str) -> bool:
+    return any(word in name.lower() for word in _SECRET_WORDS)
 
 
 def shown_body(body: bytes | None, secrets: Collection[str], limit: int) -> str:
