@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ from destinations.models import Mapping as MappingRow
 from destinations.pipeline import plan
 from destinations.services.mappings import problems_of
 from engine.fql import FqlError, parse
+from engine.jstext import text
 
 _FIELDS = {
     "event-type": "Event type",
@@ -58,7 +60,12 @@ class Preview:
     detail: str = ""
     payload: Any = None
     request: dict[str, Any] | None = None
+    rows: dict[str, Any] | None = None
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def rows_json(self) -> str:
+        return json.dumps(self.rows)
 
 
 def preview(
@@ -66,7 +73,9 @@ def preview(
 ) -> Preview:
     """Run the edited mapping through the pipeline of deliveries, up to the first request."""
     shown = Preview(
-        problems=[problem.detail for problem in problems_of(action, trigger, fields)], words=trigger_words(trigger)
+        problems=[problem.detail for problem in problems_of(action, trigger, fields)],
+        words=trigger_words(trigger),
+        rows=trigger_rows(trigger),
     )
     row = MappingRow(
         destination=config_of, public_id="preview", action=action.key, name="This mapping", trigger=trigger
@@ -96,6 +105,32 @@ def preview(
     return shown
 
 
+def trigger_rows(trigger: str) -> dict[str, Any] | None:
+    """A trigger of one level as `{"operator", "rows": [{"type", "name", "operator", "value"}]}` for the row editor.
+
+    None for what rows cannot show: nested groups, a text that does not parse, conditions that would be lost.
+    """
+    try:
+        tree = parse(trigger).tree
+    except FqlError:
+        return None
+    children = tree.get("children") or []
+    rows = []
+    for child in children:
+        if not isinstance(child, dict) or child.get("type") not in _FIELDS or child.get("operator") not in _OPERATORS:
+            return None
+        operator = str(child["operator"])
+        rows.append(
+            {
+                "type": child["type"],
+                "name": child.get("name", ""),
+                "operator": {"number_equals": "=", "number_not_equals": "!="}.get(operator, operator),
+                "value": "" if operator in _NO_VALUE else text(child.get("value")),
+            }
+        )
+    return {"operator": tree.get("operator", "and"), "rows": rows} if rows else None
+
+
 def trigger_words(trigger: str) -> list[str]:
     """The conditions of a trigger, one sentence each, led by AND or OR; empty for a text that does not parse."""
     try:
@@ -111,8 +146,8 @@ def _group_words(group: Mapping[str, Any]) -> list[str]:
     for number, child in enumerate(group.get("children") or ()):
         if not isinstance(child, dict):
             continue
-        text = f"({' '.join(_group_words(child))})" if child.get("type") == "group" else _condition_words(child)
-        words.append(f"{joiner} {text}" if number else text)
+        said = f"({' '.join(_group_words(child))})" if child.get("type") == "group" else _condition_words(child)
+        words.append(f"{joiner} {said}" if number else said)
     return words
 
 
