@@ -104,3 +104,11 @@ def test_personal_data_is_masked_without_the_right(space: Space, api_for: Api) -
 
     assert "jane@example.com" not in response.content.decode()
     assert response.json()["results"][0]["traits"] == {"email": "j••••@example.com"}
+
+
+def test_audiences_of_a_profile_are_listed(owner: User, space: Space, api_for: Api) -> None:
+    profile = factories.make_profile(space=space)
+
+    response = api_for(owner, space).get(f"/api/v1/spaces/{space.slug}/profiles/{profile.segment_id}/audiences/")
+
+    assert (response.status_code, response.json()) == (200, [])
