@@ -183,7 +183,7 @@ class Extracted(msgspec.Struct, gc=False):
 _EXTERNAL_TYPE = re.compile(r"[a-z0-9_][a-z0-9_.\-]{0,59}")
 
 
-def extract(call: Call, rules: Rules) -> Extracted:
+def extract(call: Call, rules: Rules) -> Extracted:  # noqa: PLR0912 - one branch for each place
     """The identifiers of a call in the places of §4.1, blocked ones dropped. `unknown_types` have no rule yet."""
     found = Extracted([], [], [], set())
     if call.user_id is not None:
