@@ -237,6 +237,16 @@ def test_the_preview_shows_what_would_be_sent(space: Space, owner: User, client_
     assert "PUT https://example.org/hook" in html
 
 
+def test_the_preview_signs_nothing_for_who_may_only_look(space: Space, viewer: User, client_for: Browser) -> None:
+    destination = make_destination(space=space, settings={"url": "https://example.org/", "sharedSecret": "s3cret"})
+    values = {"action": "send", "trigger": 'type = "track"', "field_method": "POST", "event": '{"type": "track"}'}
+
+    html = client_for(viewer).post(f"{page_of(destination)}mappings/preview/", values).content.decode()
+
+    assert html.count("computed when it is sent") == 2
+    assert "sha256=" not in html
+
+
 def test_mappings_are_toggled_duplicated_and_deleted(space: Space, owner: User, client_for: Browser) -> None:
     destination = make_destination(space=space)
     mapping = destination.mappings.get()
