@@ -1,0 +1,275 @@
+"""Connecting an audience to destinations in the browser, and what the destinations table says."""
+
+from __future__ import annotations
+
+import pytest
+
+from audiences.models import ComputeStatus
+from audiences.selectors.connections import connection_rows
+from audiences.services import audiences as services
+from audiences.services.backfill import claim_run, work
+from audiences.services.connections import ConnectionSpec, connect
+from audiences.services.first_syncs import open_runs, sync_slice
+from delivery.models import Connection, Delivery, FirstSync
+from delivery.services import connections as delivery_connections
+from destinations.services.destinations import create_destination, set_destination_enabled
+from destinations.services.mappings import duplicate_mapping, set_mapping_enabled
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+ORDERED = {"version": 1, "collection": "users", "where": {"event": "Order Completed"}}
+SIX_STATUSES = {"Preparing", "Computing", "Live", "Not Computing", "Disabled", "Failed"}
+
+
+@pytest.fixture
+def audience(space, owner):
+    for number in range(3):
+        factories.make_event(profile=factories.make_profile(space=space, ids={"user_id": f"u{number}"}))
+    made = services.create_audience(space=space, name="First time shopper", definition=ORDERED, created_by=owner)
+    while run := claim_run():
+        work(run)
+    made.refresh_from_db()
+    return made
+
+
+def make_destination(space, owner, connector="webhook", name="CRM"):
+    return create_destination(
+        space=space,
+        actor=owner,
+        name=name,
+        connector=connector,
+        settings={"url": "http://127.0.0.1:1/hook"},
+        is_enabled=True,
+    )
+
+
+def page(space, audience, rest=""):
+    return f"/s/{space.slug}/audiences/{audience.public_id}/{rest}"
+
+
+def sync():
+    runs = open_runs()
+    while runs:
+        runs = [run for run in runs if sync_slice(run)]
+
+
+def test_connecting_goes_from_the_overview_to_an_initial_sync(space, owner, audience, client_for):
+    """F035, F145, F146, F147, F148, F149: the page's URL holds the id; all current members are sent."""
+    destination = make_destination(space, owner)
+    client = client_for(owner)
+
+    overview = client.get(page(space, audience))
+    chooser = client.get(page(space, audience, "destinations/add/"))
+    form = client.get(page(space, audience, f"destinations/add/{destination.public_id}/"))
+    added = client.post(
+        page(space, audience, f"destinations/add/{destination.public_id}/"),
+        {"send_track": "on", "enter_event": "Audience Entered", "exit_event": "Audience Exited"},
+    )
+    waiting = connection_rows(audience)[0].sync_status
+    sync()
+
+    assert audience.public_id in page(space, audience)
+    assert "Add destination" in overview.content.decode()
+    assert destination.name in chooser.content.decode()
+    assert "Add destination" in form.content.decode()
+    assert added.status_code == 302
+    assert waiting == "Preparing"
+    assert connection_rows(audience)[0].sync_status == "Live"
+    assert Delivery.objects.filter(kind="track").count() == 3
+    assert Delivery.objects.count() == 3
+
+
+def test_list_types_stand_apart_in_the_chooser(space, owner, audience, client_for):
+    """destinations-and-sync.md §1."""
+    make_destination(space, owner, connector="webhook_list", name="Ads")
+    make_destination(space, owner, connector="webhook", name="CRM")
+
+    shown = client_for(owner).get(page(space, audience, "destinations/add/")).content.decode()
+
+    assert shown.index("Send as events") < shown.index("CRM") < shown.index("Send as User List") < shown.index("Ads")
+
+
+def test_the_form_explains_the_choice_of_call(space, owner, audience, client_for):
+    """F082."""
+    destination = make_destination(space, owner)
+
+    shown = client_for(owner).get(page(space, audience, f"destinations/add/{destination.public_id}/")).content.decode()
+
+    assert "Updates a user property" in shown
+    assert "point-in-time event" in shown
+
+
+def test_a_connection_without_any_call_is_refused_at_the_field(space, owner, audience, client_for):
+    destination = make_destination(space, owner)
+
+    answer = client_for(owner).post(
+        page(space, audience, f"destinations/add/{destination.public_id}/"),
+        {"enter_event": "Audience Entered", "exit_event": "Audience Exited"},
+    )
+
+    assert answer.status_code == 422
+    assert "Choose at least one call" in answer.content.decode()
+    assert not Connection.objects.exists()
+
+
+def test_the_table_counts_matching_mappings(space, owner, audience, client_for):
+    """F150, F151: two enabled and one disabled."""
+    destination = make_destination(space, owner)
+    preset = destination.mappings.get()
+    second = duplicate_mapping(mapping=preset, actor=owner)
+    set_mapping_enabled(mapping=second, actor=owner, is_enabled=True)
+    duplicate_mapping(mapping=preset, actor=owner)
+    connect(audience=audience, spec=ConnectionSpec(destination=destination), connected_by=owner)
+
+    row = connection_rows(audience)[0]
+    shown = client_for(owner).get(page(space, audience)).content.decode()
+
+    assert (row.matching.total, row.matching.enabled, row.matching.disabled) == (3, 2, 1)
+    assert all(column in shown for column in ("Matching mappings", "Destination status", "Sync status"))
+    assert "3 mappings" in shown
+    assert "2 enabled, 1 disabled" in shown
+
+
+def test_a_classic_destination_has_no_mappings_to_match(space, owner, audience, client_for):
+    """F152."""
+    destination = make_destination(space, owner, connector="webhook_classic")
+    connect(audience=audience, spec=ConnectionSpec(destination=destination), connected_by=owner)
+
+    shown = client_for(owner).get(page(space, audience)).content.decode()
+
+    assert "Not applicable" in shown
+
+
+@pytest.mark.parametrize(
+    ("destination_on", "sending", "status"),
+    [
+        (True, True, "Connected"),
+        (True, False, "Disconnected"),
+        (False, True, "Disconnected"),
+        (False, False, "Disabled"),
+    ],
+)
+def test_destination_status(space, owner, audience, client_for, destination_on, sending, status):
+    """F153, F154, F155."""
+    destination = make_destination(space, owner)
+    connection = connect(audience=audience, spec=ConnectionSpec(destination=destination), connected_by=owner)
+    delivery_connections.set_enabled(connection=connection, is_enabled=sending, actor=owner)
+    set_destination_enabled(destination=destination, actor=owner, is_enabled=destination_on)
+
+    shown = client_for(owner).get(page(space, audience)).content.decode()
+
+    assert connection_rows(audience)[0].destination_status == status
+    assert status in shown
+
+
+def test_sync_status_is_one_of_the_six_compute_statuses(space, owner, audience):
+    """F156, F157."""
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+    seen = [connection_rows(audience)[0].sync_status]
+    for state in FirstSync.State.values:
+        FirstSync.objects.update(state=state)
+        seen.append(connection_rows(audience)[0].sync_status)
+    delivery_connections.set_enabled(connection=connection, is_enabled=False, actor=owner)
+    seen.append(connection_rows(audience)[0].sync_status)
+    audience = services.set_enabled(audience=audience, is_enabled=False, changed_by=owner)
+    seen.append(connection_rows(audience)[0].sync_status)
+
+    assert seen == ["Preparing", "Preparing", "Computing", "Live", "Failed", "Live", "Not Computing", "Disabled"]
+    assert set(seen) <= SIX_STATUSES == set(ComputeStatus.values)
+
+
+def test_pausing_keeps_the_connection_and_sends_nothing(space, owner, audience, client_for):
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+    client = client_for(owner)
+
+    client.post(page(space, audience, f"connections/{connection.public_id}/enabled/"), {"enabled": "0"})
+    sync()
+
+    connection.refresh_from_db()
+    assert connection.is_enabled is False
+    assert connection.removed_at is None
+    assert not Delivery.objects.exists()
+
+
+def test_removing_takes_the_destination_off_the_table(space, owner, audience, client_for):
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+
+    client_for(owner).post(page(space, audience, f"connections/{connection.public_id}/remove/"))
+
+    assert connection_rows(audience) == []
+
+
+@pytest.mark.parametrize("tab", ["settings", "mappings", "tester", "recent"])
+def test_each_tab_of_the_sheet_is_a_page_too(space, owner, audience, client_for, tab):
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+
+    answer = client_for(owner).get(page(space, audience, f"connections/{connection.public_id}/?tab={tab}"))
+
+    assert answer.status_code == 200
+    assert "<html" in answer.content.decode()
+
+
+def test_a_list_destination_has_no_event_tester(space, owner, audience, client_for):
+    """F014."""
+    connection = connect(
+        audience=audience,
+        spec=ConnectionSpec(destination=make_destination(space, owner, connector="webhook_list")),
+        connected_by=owner,
+    )
+
+    shown = client_for(owner).get(page(space, audience, f"connections/{connection.public_id}/?tab=tester"))
+
+    assert "List destinations do not have an Event tester" in shown.content.decode()
+
+
+def test_creating_with_a_destination_sends_members_at_once(space, owner):
+    """F074, F140: without waiting for anything else, each member found is sent."""
+    factories.make_event(profile=factories.make_profile(space=space, ids={"user_id": "u1"}))
+    spec = ConnectionSpec(destination=make_destination(space, owner))
+
+    services.create_audience(space=space, name="Shoppers", definition=ORDERED, created_by=owner, destinations=[spec])
+    while run := claim_run():
+        work(run)
+    sent = Delivery.objects.count()
+    sync()
+
+    assert sent == 2
+    assert Delivery.objects.count() == 2
+
+
+def test_without_history_connecting_sends_only_later_changes(space, owner):
+    """C4: no backfill of a new destination when the audience leaves history out."""
+    audience = services.create_audience(
+        space=space, name="New only", definition=ORDERED, created_by=owner, include_historical=False
+    )
+
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+
+    assert not connection.first_syncs.exists()
+
+
+def test_a_read_only_member_changes_nothing(space, owner, viewer, audience, client_for):
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+    client = client_for(viewer)
+
+    answers = [
+        client.post(page(space, audience, f"connections/{connection.public_id}/{verb}/"), {"enabled": "0"})
+        for verb in ("enabled", "remove", "resync")
+    ]
+
+    connection.refresh_from_db()
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert (connection.is_enabled, connection.removed_at) == (True, None)
