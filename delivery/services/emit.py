@@ -15,7 +15,7 @@ from django.db import connection as database
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
 from delivery.services import counters, emit_lists
-from delivery.services.calls import Call, call_kinds, computation_of, connector_of, message_ids
+from delivery.services.calls import Call, Templates, call_kinds, computation_of, connector_of, message_ids
 from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
 from delivery.services.targets import (
@@ -30,7 +30,7 @@ from delivery.services.targets import (
     load_sent,
 )
 from delivery.tasks import deliver, sync_lists
-from engine.payloads import as_json, audience_call, integrations_for
+from engine.payloads import integrations_for
 from spaces.models import Space
 
 SLICE = 5_000
@@ -144,29 +144,22 @@ def _emit_block(
 
 def _queue(*, space: Space, connection: Connection, names: list[str], calls: list[Call], now: datetime) -> int:
     kinds = call_kinds(connection)
-    computation = computation_of(space, connection)
-    integrations = integrations_for(names)
+    templates = Templates(
+        computation=computation_of(space, connection),
+        integrations=integrations_for(names),
+        enter_event=connection.enter_event,
+        exit_event=connection.exit_event,
+        now=now,
+    )
     ids = iter(message_ids(len(calls) * len(kinds)))
     prefix = f"{space.pk}\t{connection.destination_id}\t{connection.pk}\t"
     suffix = f"\t{now.isoformat()}\t{now.isoformat()}"
     rows: list[str] = []
     for call in calls:
         identity = identity_of(call.identifier, call.identifiers)
-        event_name = connection.enter_event if call.value else connection.exit_event
         for kind in kinds:
             message_id = next(ids)
-            payload = as_json(
-                audience_call(
-                    kind=kind,
-                    computation=computation,
-                    value=call.value,
-                    identity=identity,
-                    event_name=event_name,
-                    integrations=integrations,
-                    message_id=message_id,
-                    now=now,
-                )
-            ).decode()
+            payload = templates.text(kind=kind, value=call.value, identity=identity, message_id=message_id)
             if "\\" in payload:
                 payload = payload.replace("\\", "\\\\")
             rows.append(f"{prefix}{call.profile_id}\t{message_id}\t{kind}\t{payload}{suffix}")

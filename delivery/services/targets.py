@@ -83,6 +83,8 @@ def entering(
 
     After the first sync the latest user id does not get a call of its own when e-mail calls carry it.
     """
+    if not sent and len(identifiers.values) == 1 and USER_ID in identifiers.values:
+        return [(USER_ID, value) for value in identifiers.values[USER_ID]]
     wanted = [
         (id_type, value)
         for id_type in types
