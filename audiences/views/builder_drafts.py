@@ -63,13 +63,13 @@ class Draft:
         if "n.kind" in posted:
             self.rows = from_fields({name: posted.getlist(name) for name in posted})
         if "json" in posted:
-            self.json = posted["json"]
+            self.json = posted.get("json", "")
         if "options" in posted:
             self.include_anonymous = posted.get("include_anonymous") == "1"
             self.include_historical = posted.get("include_historical") == "1"
             self.collection = "accounts" if posted.get("collection") == "accounts" else "users"
         if posted.get("revision", "").isdecimal():
-            self.revision = int(posted["revision"])
+            self.revision = int(posted.get("revision", "0"))
 
 
 def draft_of(definition: Any, **options: Any) -> Draft:

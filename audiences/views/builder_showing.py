@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from audiences.builder.fields import to_fields
 from audiences.builder.rows import (
     ROOT,
     UNITS,
@@ -42,6 +43,10 @@ WINDOWS: Choices = [
     ("before", "before"),
 ]  # fmt: skip
 UNIT_CHOICES: Choices = [(unit, unit) for unit in UNITS]
+PART_LABELS = {
+    "name": "event", "count": "count", "amount": "time", "end_amount": "time", "instant": "date", "value": "value",
+    "operator": "operator", "audience": "audience", "identifier": "identifier",
+}  # fmt: skip
 ADDABLE = (
     ("event", "Performed an event", "zap"),
     ("page", "Viewed a page", "file-text"),
@@ -141,6 +146,39 @@ class ShownRow(Shown):
         return instant_text(self.row.window.instant).removesuffix("Z") if isinstance(self.row, EventRow) else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShownProblem:
+    """A line of the summary: `label` says in words where the problem is."""
+
+    field: str
+    label: str
+    path: str
+    detail: str
+
+
+def shown_problems(group: Group, problems: Iterable[FieldProblem]) -> list[ShownProblem]:
+    """The problems in the order of the page."""
+    order = {name: index for index, (name, _) in enumerate(to_fields(group))}
+
+    def position(problem: FieldProblem) -> int:
+        name = problem.field
+        return order.get(name, order.get(f"{name.removesuffix('.row')}.kind", len(order)))
+
+    return [
+        ShownProblem(field=each.field, label=_label_of(each.field), path=each.path, detail=each.detail)
+        for each in sorted(problems, key=position)
+    ]
+
+
+def _label_of(name: str) -> str:
+    place, _, rest = name.partition(".")
+    numbers = ".".join(str(int(step) + 1) for step in place.split("-")[1:] if step.isdigit())
+    what = PART_LABELS.get(rest.rpartition(".")[2], "")
+    if rest.endswith(".name") and "then.name" not in rest:
+        what = "trait" if rest.startswith("t.") else "property"
+    return ", ".join(filter(None, [f"Condition {numbers}" if numbers else "Definition", what]))
+
+
 def shown_rows(
     group: Group,
     problems: Iterable[FieldProblem],
@@ -183,7 +221,7 @@ class _Shower:
             can_move_down=number < siblings,
             parent=parent[0] if parent else "",
             parent_joiner=parent[1].joiner if parent else "all",
-            label=f"{'Group' if isinstance(row, Group) else 'Condition'} {place.removeprefix(ROOT).strip('-')}",
+            label=_label_of(f"{place}.row").replace("Condition", "Group" if isinstance(row, Group) else "Condition"),
         )
         match row:
             case Group():

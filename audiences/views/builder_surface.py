@@ -19,7 +19,7 @@ from audiences.selectors.preview import PreviewReport, preview_report
 from audiences.services.definitions import DefinitionError, checked
 from audiences.views import builder_drafts
 from audiences.views.builder_drafts import Draft
-from audiences.views.builder_showing import ADDABLE, COUNTS, UNIT_CHOICES, WINDOWS, shown_rows
+from audiences.views.builder_showing import ADDABLE, COUNTS, UNIT_CHOICES, WINDOWS, shown_problems, shown_rows
 from common.errors import FieldError
 from engine import conditions
 from profiles.models import COLLECTION_NAMES
@@ -173,7 +173,7 @@ def page_context(request: SpaceRequest, draft: Draft, surface: Surface, outcome:
             audiences=names,
             keys=[key for key, _ in others],
         ),
-        "problems": outcome.problems,
+        "problems": shown_problems(draft.rows, outcome.problems),
         "focus": outcome.focus,
         "preview": outcome.preview,
         "preview_error": outcome.preview_error,
