@@ -387,3 +387,54 @@ def test_outsider_gets_404(path: str, outsider: User, client_for: ClientFor, aud
     response = client_for(outsider).get(at(audience.space, path.format(id=audience.public_id)))
 
     assert response.status_code == 404
+
+
+def test_a_preview_takes_problems_away_that_are_corrected(space: Space, editor: User, client_for: ClientFor) -> None:
+    client, url, htmx = client_for(editor), at(space, "new/?draft=d123456"), {"HX-Request": "true"}
+
+    plain = client.post(url, ROWS | {"had_problems": "0", "op": "preview"}, headers=htmx)
+    corrected = client.post(url, ROWS | {"had_problems": "1", "op": "preview"}, headers=htmx)
+
+    assert "hx-swap-oob" not in text_of(plain)
+    assert 'id="definition" data-focus="" hx-swap-oob="true"' in text_of(corrected)
+
+
+def test_without_history_only_traits_count_at_first(
+    space: Space, editor: User, client_for: ClientFor, webhook: Destination
+) -> None:
+    client, url = client_for(editor), at(space, "new/?draft=d123456")
+    buyer(space)
+    client.post(url, ROWS | {"options": "1", "op": "next"})
+    client.post(f"{url}&step=destinations", {"destination": webhook.public_id, f"{webhook.public_id}.send_track": "1"})
+
+    review = client.get(f"{url}&step=review")
+
+    assert 'data-test="builder.estimate">0<' in text_of(review)
+    assert "only people who enter from now on are sent" in text_of(review)
+
+
+def test_odd_characters_in_names_are_no_server_error(
+    space: Space, editor: User, client_for: ClientFor, webhook: Destination
+) -> None:
+    client, url, name = client_for(editor), at(space, "new/?draft=d123456"), webhook.public_id
+    client.post(url, ROWS | {"op": "next"})
+    long = client.post(
+        f"{url}&step=destinations",
+        {"destination": name, f"{name}.send_track": "1", f"{name}.enter_event": "x" * 256},
+    )
+    client.post(f"{url}&step=destinations", {"destination": name, f"{name}.send_track": "1"})
+
+    created = client.post(f"{url}&step=review", {"name": "A\x00B", "description": "\x00"})
+
+    assert long.status_code == 422
+    assert created.status_code == 302
+    assert Audience.objects.get(space=space).name == "AB"
+
+
+def test_a_nul_in_a_value_is_a_problem_of_its_field(space: Space, editor: User, client_for: ClientFor) -> None:
+    response = client_for(editor).post(
+        at(space, "new/?draft=d123456"), ROWS | {"n-0.name": "Order\x00", "op": "preview"}
+    )
+
+    assert response.status_code == 422
+    assert 'id="n-0.name-error"' in text_of(response)

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -38,6 +39,7 @@ from engine import conditions
 from spaces.access import SpaceRequest, space_view
 from spaces.models import Role
 
+LONGEST_EVENT = 255
 STEPS = (("build", "Build"), ("destinations", "Destinations"), ("review", "Review"))
 
 
@@ -180,10 +182,15 @@ def _choices(posted: QueryDict, destinations: list[Destination]) -> dict[str, Ch
             found[name] = Choice(
                 send_identify=posted.get(f"{name}.send_identify") == "1",
                 send_track=posted.get(f"{name}.send_track") == "1",
-                enter_event=posted.get(f"{name}.enter_event", "Audience Entered").strip(),
-                exit_event=posted.get(f"{name}.exit_event", "Audience Exited").strip(),
+                enter_event=_text(posted, f"{name}.enter_event", "Audience Entered"),
+                exit_event=_text(posted, f"{name}.exit_event", "Audience Exited"),
             )
     return found
+
+
+def _text(posted: QueryDict, name: str, default: str = "") -> str:
+    """One line as typed; NUL, which the database cannot hold, is left out."""
+    return posted.get(name, default).replace("\x00", "").strip()
 
 
 def _wrong(choice: Choice) -> str:
@@ -191,6 +198,8 @@ def _wrong(choice: Choice) -> str:
         return "Choose at least one call: Identify, Track, or both."
     if choice.send_track and not (choice.enter_event and choice.exit_event):
         return "Name both events."
+    if max(len(choice.enter_event), len(choice.exit_event)) > LONGEST_EVENT:
+        return f"Use at most {LONGEST_EVENT} characters for the name of an event."
     if choice.send_track and choice.enter_event == choice.exit_event:
         return "Give the two events different names, so that entering and leaving can be told apart."
     return ""
@@ -202,9 +211,9 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
         return redirect(_url(request, draft.id, "build"))
     errors: dict[str, str] = {}
     if request.method == "POST":
-        draft.name = request.POST.get("name", "").strip()
-        draft.key = request.POST.get("key", "").strip()
-        draft.description = request.POST.get("description", "")
+        draft.name = _text(request.POST, "name")
+        draft.key = _text(request.POST, "key")
+        draft.description = _text(request.POST, "description")
         builder_drafts.keep(request, draft)
         if request.POST.get("op") == "back":
             return redirect(_url(request, draft.id, "destinations"))
@@ -216,7 +225,7 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
     definition = definition_of(draft)
     report, too_slow = _report(request, draft)
     chosen = [offer for offer in _offers(request, draft) if offer.is_chosen]
-    members = None if report is None else (report.total if draft.include_historical else 0)
+    members = None if report is None else report.total
     context = surface.context | {
         "draft": draft,
         "form_url": surface.url,
@@ -225,7 +234,9 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
         "members": members,
         "too_slow": too_slow,
         "chosen": chosen,
-        "estimates": [] if members is None else [_estimate(offer, members) for offer in chosen],
+        "estimates": [_estimate(offer, members) for offer in chosen]
+        if members is not None and draft.include_historical
+        else [],
         "proposed_key": propose_key(space=request.space, name=draft.name),
     }
     return render(request, "audiences/builder_review.html", context, status=422 if errors else 200)
@@ -266,6 +277,7 @@ def _report(request: SpaceRequest, draft: Draft) -> tuple[PreviewReport | None, 
                 space=request.space,
                 definition=definition_of(draft),
                 include_anonymous=draft.include_anonymous,
+                historical_from=None if draft.include_historical else timezone.now(),
             ),
             "",
         )

@@ -151,6 +151,7 @@ def answer(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outco
     if op == "keep":
         return render(request, "audiences/_builder_kept.html", context)
     if op == "preview" and not outcome.problems:
+        context["is_oob"] = request.POST.get("had_problems") == "1"
         return render(request, "audiences/_builder_previewed.html", context)
     response = render(request, "audiences/_builder_definition.html", context, status=status)
     response = reswap(retarget(response, "#definition"), "outerHTML")

@@ -66,7 +66,8 @@ if (form) {
         typed.set(field.name, value);
       }
     }
-    document.addEventListener("htmx:afterSettle", () => settle(typed), { once: true });
+    document.addEventListener("htmx:afterSwap", () => restore(typed), { once: true });
+    document.addEventListener("htmx:afterSettle", () => focusOn(byId("definition")?.dataset.focus), { once: true });
   });
 
   document.addEventListener("keydown", (event) => {
@@ -104,14 +105,16 @@ function neighbour(row, isDown) {
   return rows[rows.indexOf(row) + (isDown ? 1 : -1)];
 }
 
-/** Typed meanwhile wins; then the focus goes where the server says, or stays where it was. */
-function settle(typed) {
+/** What was typed while the answer was on its way wins. */
+function restore(typed) {
   for (const [name, value] of typed) {
     const field = form.elements.namedItem(name);
     if (field instanceof HTMLInputElement || field instanceof HTMLSelectElement || field instanceof HTMLTextAreaElement) field.value = value;
   }
-  const definition = byId("definition");
-  const wanted = definition?.dataset.focus;
+}
+
+/** The focus goes where the server says, or stays where it was. */
+function focusOn(wanted) {
   const goal = byId(wanted) ?? (wanted ? byId(wanted.replace(/:0$/, "")) : null);
   if (goal) {
     goal.focus();
