@@ -44,9 +44,11 @@ class ConnectionRow:
 
     @property
     def first_sync_percent(self) -> int | None:
-        """How far an open first sync is; None when none is open."""
+        """How far an open first sync is; None when none is open, or when it rests because something is off."""
         run = self.first_sync
         if run is None or run.state not in {FirstSync.State.WAITING, FirstSync.State.RUNNING}:
+            return None
+        if self.sync_status not in {ComputeStatus.PREPARING, ComputeStatus.COMPUTING}:
             return None
         return min(99, run.profiles_done * 100 // run.profiles_total) if run.profiles_total else 0
 
