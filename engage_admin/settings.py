@@ -197,6 +197,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# The audience builder posts about ten fields a condition, and a definition has up to 200 of them.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -235,6 +237,7 @@ ENGAGE_DEDUPE_DAYS = env_int("ENGAGE_DEDUPE_DAYS", 7)
 ENGAGE_EVENT_RETENTION_MONTHS = env_int("ENGAGE_EVENT_RETENTION_MONTHS", 36)
 # Delivery runs at once, over all worker processes; each serves every destination, at most two are useful a core.
 ENGAGE_DELIVER_RUNS = env_int("ENGAGE_DELIVER_RUNS", 2)
+ENGAGE_INGEST_RUNS = env_int("ENGAGE_INGEST_RUNS", 2)
 ENGAGE_DELIVERY_RETENTION_DAYS = env_int("ENGAGE_DELIVERY_RETENTION_DAYS", 30)
 ENGAGE_REJECTED_RETENTION_DAYS = env_int("ENGAGE_REJECTED_RETENTION_DAYS", 30)
 # Hosts and networks that deliveries may reach although they are not public, e.g. "127.0.0.0/8,10.1.2.3".

@@ -5,3 +5,5 @@ written(group) -> Written                     `writing`: the definition, where e
 from_fields(fields) / to_fields(group)        `fields`: the tree as named form fields, tolerant of what is missing
 apply(group, op) -> place to focus            `operations`: add, remove, move, duplicate, wrap, AND/OR
 """
+
+from __future__ import annotations

@@ -438,3 +438,14 @@ def test_a_nul_in_a_value_is_a_problem_of_its_field(space: Space, editor: User, 
 
     assert response.status_code == 422
     assert 'id="n-0.name-error"' in text_of(response)
+
+
+def test_a_definition_of_very_many_conditions_can_be_posted(space: Space, editor: User, client_for: ClientFor) -> None:
+    event = {name.removeprefix("n-0."): value for name, value in ROWS.items() if name.startswith("n-0.")}
+    rows = {f"n-{index}.{name}": value for index in range(199) for name, value in event.items()}
+    client, url = client_for(editor), at(space, "new/?draft=d123456")
+
+    response = client.post(url, {"n.kind": "group", "n.joiner": "any", **rows, "op": "next"})
+
+    assert response.status_code == 302
+    assert response["Location"] == f"{url}&step=destinations"

@@ -37,8 +37,7 @@ def _surface(request: SpaceRequest, audience: Audience, draft: Draft) -> Surface
         url=f"{reverse('audiences:builder', kwargs=where)}?draft={draft.id}",
         template="audiences/builder_edit.html",
         audience=audience,
-        context=audience_context(request, audience, "builder")
-        | {"is_changed": not _means_the_same(definition_of(draft), audience)},
+        context=audience_context(request, audience, "builder"),
     )
 
 
@@ -78,7 +77,6 @@ def builder(request: SpaceRequest, audience_id: str) -> HttpResponse:
     op = request.POST.get("op", "refresh")
     surface = _surface(request, audience, draft)
     outcome = carry_out(request, draft, surface, op)
-    surface.context["is_changed"] = not _means_the_same(definition_of(draft), audience)
     if op == "copy" and not outcome.problems:
         return _copy(request, draft, name=f"{audience.name} (copy)")
     if op == "save" and not outcome.problems:
