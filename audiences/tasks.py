@@ -15,7 +15,9 @@ def _deadline() -> float:
 @shared_task(name="audiences.compute")
 def compute() -> None:
     from audiences.services.compute import compute_block, spaces_with_changes
+    from common.tasks import started
 
+    started(compute)
     deadline = _deadline()
     spaces = spaces_with_changes()
     while spaces and time.monotonic() < deadline:

@@ -8,12 +8,18 @@ from celery import shared_task
 from django.conf import settings
 
 
+# Names this kind of work to `common.slots`.
+LOCK_CLASS = 71_003
+
+
 @shared_task(name="ingest.process_inbound")
 def process_inbound() -> None:
+    from common.slots import slot
     from common.tasks import started
     from ingest.pipeline import process_next
 
     started(process_inbound)
     deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
-    while process_next() and time.monotonic() < deadline:
-        pass
+    with slot(LOCK_CLASS, settings.ENGAGE_INGEST_RUNS) as is_mine:
+        while is_mine and time.monotonic() < deadline and process_next():
+            pass

@@ -17,6 +17,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from common.http import CurlPool
+from common.slots import slot
 from common.tasks import wake
 from delivery.models import DestinationHealth
 from delivery.services import outbox, outcomes
@@ -44,31 +45,13 @@ LOCK_CLASS = 71_002
 
 def run_once() -> None:
     """The task's body: deliver until nothing is due or the time of a task is over, then hand over."""
-    slot = _take_slot()
-    if slot is None:
-        return
-    try:
+    with slot(LOCK_CLASS, settings.ENGAGE_DELIVER_RUNS) as is_mine:
+        if not is_mine:
+            return
         with CurlPool(concurrency=POOL_CONCURRENCY) as pool:
             is_done = Worker(pool=pool).run(seconds=settings.ENGAGE_TASK_SECONDS)
-    finally:
-        _free_slot(slot)
     if not is_done:
         wake(deliver)
-
-
-def _take_slot() -> int | None:
-    with database.cursor() as cursor:
-        for slot in range(settings.ENGAGE_DELIVER_RUNS):
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, slot])
-            row = cursor.fetchone()
-            if row and row[0]:
-                return slot
-    return None
-
-
-def _free_slot(slot: int) -> None:
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_CLASS, slot])
 
 
 class Worker:
