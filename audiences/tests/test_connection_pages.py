@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
-from audiences.models import ComputeStatus
+from audiences.models import ChangedProfiles, ComputeStatus
 from audiences.selectors.connections import connection_rows
 from audiences.services import audiences as services
 from audiences.services.backfill import claim_run, work
+from audiences.services.compute import compute_block
 from audiences.services.connections import ConnectionSpec, connect
 from audiences.services.first_syncs import open_runs, sync_slice
 from delivery.models import Connection, Delivery, FirstSync
@@ -273,3 +275,31 @@ def test_a_read_only_member_changes_nothing(space, owner, viewer, audience, clie
     connection.refresh_from_db()
     assert [answer.status_code for answer in answers] == [403, 403, 403]
     assert (connection.is_enabled, connection.removed_at) == (True, None)
+
+
+def test_a_destination_that_was_disabled_gets_what_it_missed(space, owner, audience):
+    """Nothing is queued while it is off; enabling it sends who came and who left meanwhile."""
+    destination = make_destination(space, owner)
+    spec = ConnectionSpec(destination=destination, send_identify=False)
+    connect(audience=audience, spec=spec, connected_by=owner)
+    sync()
+    Delivery.objects.all().delete()
+    set_destination_enabled(destination=destination, actor=owner, is_enabled=False)
+    newcomer = factories.make_profile(space=space, ids={"user_id": "late"})
+    factories.make_event(profile=newcomer)
+    ChangedProfiles.objects.create(
+        space_id=space.pk,
+        profile_ids=[newcomer.id],
+        events=["track:Order Completed"],
+        traits=[],
+        max_received_at=timezone.now(),
+    )
+    compute_block(space=space)
+    sync()
+    while_off = Delivery.objects.count()
+    set_destination_enabled(destination=destination, actor=owner, is_enabled=True)
+
+    sync()
+
+    assert while_off == 0
+    assert [row.profile_id for row in Delivery.objects.all()] == [newcomer.id]

@@ -14,7 +14,7 @@ from django.db import connection as database
 
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
-from delivery.services import counters, emit_lists
+from delivery.services import counters, emit_lists, first_sync
 from delivery.services.calls import Call, Templates, call_kinds, computation_of, connector_of, message_ids
 from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
@@ -63,14 +63,19 @@ def emit_changes(
     """Queue the calls that these changes cause; returns how many. Runs inside the caller's transaction.
 
     Paused and removed connections and disabled or deleted destinations are passed over: nothing is queued for them.
+    A disabled destination gets what it missed by a run over all members, which waits until it is enabled.
     """
-    live = list(
+    switched_on = list(
         Connection.objects.in_space(space)
-        .filter(computation_id=computation_id, removed_at=None, is_enabled=True)
-        .filter(destination__is_enabled=True, destination__deleted_at=None)
+        .filter(computation_id=computation_id, removed_at=None, is_enabled=True, destination__deleted_at=None)
         .select_related("destination")
         .order_by("id")
     )
+    live = [one for one in switched_on if one.destination.is_enabled]
+    if changes and connections is None:
+        for resting in switched_on:
+            if not resting.destination.is_enabled:
+                first_sync.request(resting)
     chosen = live if connections is None else [one for one in live if one.pk in {given.pk for given in connections}]
     if not chosen or not changes:
         return 0
