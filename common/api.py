@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Mapping
+from typing import IO, Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from common.errors import ProductError
+from common.errors import FieldError, InvalidError, ProductError
+
+# A body may nest this deep; a definition nests at most 16 groups of three levels each.
+DEEPEST = 100
 
 
 class KeysetPagination(CursorPagination):
@@ -21,6 +27,63 @@ class KeysetPagination(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = 200
     ordering = "-pk"
+
+
+class StorableJSONParser(JSONParser):
+    """JSON that PostgreSQL can keep: no NUL, no lone surrogate, no nesting beyond DEEPEST. Else 400 at the place."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            found = super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise InvalidError.at("", _TOO_DEEP, "too_deep") from None
+        errors = _unstorable(found)
+        if errors:
+            raise InvalidError(errors[0].detail, errors)
+        return found
+
+
+_TOO_DEEP = f"The body nests more than {DEEPEST} levels deep. Send a flatter one."
+
+
+def _unstorable(value: Any) -> list[FieldError]:
+    """Every text that cannot be stored, at its JSON pointer. Walks without recursion: the input is not trusted."""
+    errors: list[FieldError] = []
+    waiting: list[tuple[Any, str, int]] = [(value, "", 0)]
+    while waiting:
+        item, path, depth = waiting.pop()
+        if isinstance(item, str):
+            _check_text(item, path, errors)
+        elif isinstance(item, dict | list):
+            if depth >= DEEPEST:
+                return [FieldError(path="", code="too_deep", detail=_TOO_DEEP)]
+            if isinstance(item, dict):
+                for key in item:
+                    _check_text(key, path, errors)
+            inner = item.items() if isinstance(item, dict) else enumerate(item)
+            waiting += [(child, f"{path}/{_pointer(key)}", depth + 1) for key, child in inner]
+    return sorted(errors, key=lambda error: error.path)
+
+
+def _check_text(text: str, path: str, errors: list[FieldError]) -> None:
+    if "\0" in text:
+        detail = "The text holds the character NUL, which cannot be stored. Remove it."
+    elif any("\ud800" <= letter <= "\udfff" for letter in text):
+        detail = "The text holds half of a surrogate pair, which cannot be stored. Remove it."
+    else:
+        return
+    errors.append(FieldError(path=path, code="invalid_character", detail=detail))
+
+
+def _pointer(key: Any) -> str:
+    """A key as a part of a JSON pointer, printable whatever it holds."""
+    text = json.dumps(str(key))[1:-1] if not str(key).isprintable() else str(key)
+    return text.replace("~", "~0").replace("/", "~1")
 
 
 def _flat_errors(detail: Any, path: str = "") -> list[dict[str, str]]:

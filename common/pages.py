@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django_htmx.http import retarget
@@ -23,7 +24,28 @@ FORM_KEY_SECONDS = 3600
 WAIT_SECONDS = 5.0
 BUSY = "busy"
 PAGES = frozenset({400, 403, 404, 409, 422, 500})
+# Clients of these get JSON also where no view of theirs was reached.
+JSON_PATHS = ("/api/v1/", "/v1/")
+CODES = {400: "bad_request", 403: "permission_denied", 404: "not_found", 500: "internal_error"}
+SENTENCES = {
+    400: "The request could not be read.",
+    403: "You may not do this.",
+    404: "Not found.",
+    500: "Something went wrong on the server. It was logged; nothing was changed.",
+}
 FRAGMENTS = {403: "errors/_forbidden.html", 409: "errors/_conflict.html"}
+
+
+def refuse_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Middleware: 400 for a NUL in an address, which PostgreSQL refuses to compare; pages judge their queries."""
+
+    def checked(request: HttpRequest) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "") if request.path.startswith(JSON_PATHS) else ""
+        if "\0" in request.path_info or "%00" in query:
+            raise BadRequest("The address holds the character NUL. Remove it.")
+        return get_response(request)
+
+    return checked
 
 
 def problem_page(request: HttpRequest, error: ProductError) -> HttpResponse:
@@ -33,6 +55,10 @@ def problem_page(request: HttpRequest, error: ProductError) -> HttpResponse:
 
 
 def refusal(request: HttpRequest, *, status: int, reason: str = "", errors: Sequence[FieldError] = ()) -> HttpResponse:
+    if request.path.startswith(JSON_PATHS):
+        listed = [error.as_dict() for error in errors]
+        body = {"code": CODES.get(status, "invalid"), "detail": reason or SENTENCES.get(status, ""), "errors": listed}
+        return JsonResponse(body, status=status)
     shown = {"reason": reason, "errors": errors}
     if getattr(request, "htmx", False):
         response = render(request, FRAGMENTS.get(status, "errors/_invalid.html"), shown, status=status)

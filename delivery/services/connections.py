@@ -66,7 +66,7 @@ def connect(
     Refused with ConnectionNotValidError: a trait to a list destination (F077), no call chosen, names that are empty or
     equal, a destination of another space. ConflictError: already connected, or the destination was deleted.
     """
-    locked = Destination.objects.select_for_update().filter(pk=destination.pk, deleted_at=None).first()
+    locked = Destination.objects.select_for_update(no_key=True).filter(pk=destination.pk, deleted_at=None).first()
     if locked is None or locked.space_id != space.pk:
         raise ConflictError("This destination was deleted. Choose another one.")
     connection = Connection(
@@ -220,7 +220,7 @@ def state(connection: Connection) -> dict[str, Any]:
 
 def _lock(connection: Connection) -> Connection:
     locked: Connection = (
-        Connection.objects.select_for_update(of=("self",))
+        Connection.objects.select_for_update(no_key=True, of=("self",))
         .select_related("destination", "space", "space__workspace")
         .get(pk=connection.pk)
     )

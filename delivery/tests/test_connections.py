@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection as database
+from django.db import transaction
 
 from common.errors import ConflictError
 from delivery.models import Connection, FirstSync
@@ -89,3 +92,22 @@ def test_first_sync_moves_through_its_states(space: Space) -> None:
         4,
     )
     assert first_sync.lock(run) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changing_a_connection_lets_rows_that_refer_to_it_be_written(space: Space, owner: User) -> None:
+    """A worker that commits deliveries takes a key share of the connection; waiting for it ended in deadlocks."""
+    connection = connect(space, owner)
+
+    def share() -> tuple[int]:
+        with database.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM delivery_connection WHERE id = %s FOR KEY SHARE NOWAIT", [connection.pk])
+            found: tuple[int] = cursor.fetchone()
+        database.close()
+        return found
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as other:
+        connections.resync(connection=connection, actor=owner)
+        shared = other.submit(share).result()
+
+    assert shared == (1,)

@@ -39,7 +39,7 @@ def create_destination(
     Presets are enabled when the settings they need are given. InvalidError lists every problem: /connector, /name,
     /settings/<key>, /requests_per_second.
     """
-    Space.objects.select_for_update().get(pk=space.pk)
+    Space.objects.select_for_update(no_key=True).get(pk=space.pk)
     errors: list[FieldError] = []
     definition = find_definition(connector)
     values: dict[str, Any] = {}
@@ -235,7 +235,7 @@ def _refusal(errors: list[FieldError]) -> InvalidError:
 
 
 def _locked(destination: Destination) -> Destination:
-    rows = Destination.objects.select_for_update(of=("self",)).select_related("space__workspace")
+    rows = Destination.objects.select_for_update(no_key=True, of=("self",)).select_related("space__workspace")
     found: Destination | None = rows.filter(pk=destination.pk, deleted_at=None).first()
     if found is None:
         raise ConflictError("This destination was deleted meanwhile.")

@@ -217,7 +217,7 @@ def _shown(mapping: MappingRow) -> dict[str, Any]:
 
 
 def _locked(destination: Destination) -> Destination:
-    rows = Destination.objects.select_for_update(of=("self",)).select_related("space__workspace")
+    rows = Destination.objects.select_for_update(no_key=True, of=("self",)).select_related("space__workspace")
     found: Destination | None = rows.filter(pk=destination.pk, deleted_at=None).first()
     if found is None:
         raise ConflictError("This destination was deleted meanwhile.")

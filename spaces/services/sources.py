@@ -17,7 +17,7 @@ from spaces.names import clean_name
 def create_source(*, space: Space, actor: User | None, name: str) -> Source:
     """A source with a new write key, enabled. InvalidError at /name."""
     name = clean_name(name)
-    Space.objects.select_for_update().get(pk=space.pk)
+    Space.objects.select_for_update(no_key=True).get(pk=space.pk)
     _refuse_taken(space, name)
     source = Source.objects.create(space=space, name=name)
     audit.record(actor=actor, action="source.created", target=source, space=space, after={"name": name})
@@ -27,7 +27,7 @@ def create_source(*, space: Space, actor: User | None, name: str) -> Source:
 @transaction.atomic
 def rename_source(*, source: Source, actor: User, name: str) -> Source:
     name = clean_name(name)
-    Space.objects.select_for_update().get(pk=source.space_id)
+    Space.objects.select_for_update(no_key=True).get(pk=source.space_id)
     source.refresh_from_db()
     _refuse_taken(source.space, name, besides=source)
     if name != source.name:
@@ -62,7 +62,9 @@ def set_source_enabled(*, source: Source, actor: User, is_enabled: bool) -> Sour
 
 
 def _locked(source: Source) -> Source:
-    found: Source = Source.objects.select_for_update(of=("self",)).select_related("space__workspace").get(pk=source.pk)
+    found: Source = (
+        Source.objects.select_for_update(no_key=True, of=("self",)).select_related("space__workspace").get(pk=source.pk)
+    )
     return found
 
 

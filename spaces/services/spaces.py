@@ -33,7 +33,7 @@ def create_space(*, member: Member, name: str, kind: str = SpaceKind.DEV) -> Spa
         raise NotAllowedError(missing_right(member, Role.ADMIN))
     name = clean_name(name)
     kind = _clean_kind(kind)
-    Workspace.objects.select_for_update().get(pk=member.workspace_id)
+    Workspace.objects.select_for_update(no_key=True).get(pk=member.workspace_id)
     _refuse_taken(member.workspace, name)
     space = Space.objects.create(
         workspace=member.workspace, name=name, kind=kind, slug=_free_slug(Space, name, "space")
@@ -61,7 +61,7 @@ def update_space(
     resend_on_new_identifier: bool | None = None,
 ) -> Space:
     """Rename a space, change its kind and whether a new identifier of a member is sent at once."""
-    space = Space.objects.select_for_update().select_related("workspace").get(pk=space.pk)
+    space = Space.objects.select_for_update(no_key=True).select_related("workspace").get(pk=space.pk)
     before = _state(space)
     space.name = clean_name(name)
     space.kind = _clean_kind(kind)

@@ -48,7 +48,9 @@ def create_token(*, member: Member, label: str, space: Space | None = None) -> N
 def revoke_token(*, token: ApiToken, by: Member) -> ApiToken:
     """Stop a token from working, at once and for good."""
     token = (
-        ApiToken.objects.select_for_update(of=("self",)).select_related("member__workspace", "space").get(pk=token.pk)
+        ApiToken.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("member__workspace", "space")
+        .get(pk=token.pk)
     )
     if token.revoked_at is None:
         token.revoked_at = timezone.now()

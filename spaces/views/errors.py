@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 
 from common.pages import refusal
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refusal(request, status=400)
+    return refusal(request, status=400, reason=str(exception) if isinstance(exception, BadRequest) else "")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
