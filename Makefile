@@ -46,7 +46,7 @@ bench: $(DEV_STAMP)
 
 screenshots: $(DEV_STAMP)
 	@chromium="$$($(BIN)/python -m launcher.chromium)" && \
-	ENGAGE_CHROMIUM="$$chromium" ENGAGE_DEMO=1 exec $(BIN)/python -m launcher test -- $(BIN)/python tools/screenshots.py
+	ENGAGE_CHROMIUM="$$chromium" exec $(BIN)/python -m tools.screenshots
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,274 @@
+"""Every page of the demo, for `make screenshots`: its name, its path, and what to do before the picture.
+
+A new page is added to PAGES. Paths hold placeholders such as `{space}` and `{audience}`; `places()` resolves them
+through the REST API.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
+
+from tests.product import Product
+
+Act = Callable[[Tab], None]
+VISITOR = "visitor"
+VIEWER = "viewer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """`act` is done after loading; `who` sees it: the demo's user, a read-only member, or nobody signed in.
+
+    `status` is what the server answers; `image` also writes docs/images/<image>.png at 1440 px in light colors.
+    """
+
+    name: str
+    path: str
+    act: Act | None = None
+    who: str = "owner"
+    status: int = 200
+    image: str = ""
+
+
+def click(*test_ids: str, then: str = "") -> Act:
+    """Press elements by their data-test, one after another; `then` is what shows that it worked."""
+
+    def act(tab: Tab) -> None:
+        for test_id in test_ids:
+            tab.get_by_test_id(test_id).first.click()
+        if then:
+            expect(tab.get_by_test_id(then).first).to_be_visible()
+
+    return act
+
+
+def sheet_tab(label: str, *test_ids: str, then: str) -> Act:
+    """In the open side sheet, go to a tab and press elements there."""
+
+    def act(tab: Tab) -> None:
+        tab.get_by_test_id("sheet").get_by_role("link", name=label).click()
+        click(*test_ids, then=then)(tab)
+
+    return act
+
+
+def press(role: Any, name: str) -> Act:
+    def act(tab: Tab) -> None:
+        tab.get_by_role(role, name=name).first.click()
+
+    return act
+
+
+def fill_builder(tab: Tab) -> None:
+    field = tab.get_by_test_id("builder.event")
+    field.click()
+    field.press_sequentially("Order")
+    tab.get_by_role("option", name="Order Completed").click()
+    tab.get_by_test_id("builder.count").fill("2")
+
+
+def preview_builder(tab: Tab) -> None:
+    click("builder.run", then="builder.total")(tab)
+
+
+def open_suggestions(tab: Tab) -> None:
+    tab.get_by_test_id("builder.event").click()
+    expect(tab.get_by_role("option").first).to_be_visible()
+
+
+def build_to(step: str) -> Act:
+    """From an empty builder to one of the next steps of the wizard."""
+
+    def act(tab: Tab) -> None:
+        fill_builder(tab)
+        click("builder.next", then="builder.destinations")(tab)
+        if step == "review":
+            tab.get_by_test_id("builder.destination").filter(has_text="Acme CRM").get_by_role("checkbox").first.check()
+            click("builder.next", then="builder.review")(tab)
+            tab.get_by_test_id("builder.name").fill("Loyal customers")
+            expect(tab.get_by_test_id("builder.key")).to_have_value("loyal_customers")
+
+    return act
+
+
+def create_token(tab: Tab) -> None:
+    tab.get_by_label("Label").fill("Warehouse export")
+    tab.get_by_role("button", name="Create token").click()
+
+
+def invite(tab: Tab) -> None:
+    tab.get_by_label("E-mail").fill(f"kim{time.time_ns()}@acme.example")
+    tab.get_by_role("button", name="Invite", exact=True).click()
+
+
+def wrong_password(tab: Tab) -> None:
+    tab.get_by_label("E-mail").fill("nobody@acme.example")
+    tab.get_by_label("Password").fill("not the password")
+    tab.get_by_role("button", name="Sign in").click()
+    expect(tab.get_by_role("alert").first).to_be_visible()
+
+
+def open_event(tab: Tab) -> None:
+    tab.get_by_test_id("profile.event").first.get_by_role("link").click()
+    expect(tab.get_by_test_id("sheet")).to_be_visible()
+
+
+AUDIENCE = "/s/{space}/audiences/{audience}/"
+DESTINATION = "/s/{space}/destinations/{destination}/"
+SHEET = AUDIENCE + "?panel=connection:{connection}"
+PROFILE = "/s/{space}/profiles/{profile}/"
+SETTINGS = "/s/{space}/settings/"
+
+PAGES = [
+    Page(name="sign-in", path="/login/", who=VISITOR),
+    Page(name="sign-in-refused", path="/login/", who=VISITOR, act=wrong_password),
+    Page(name="home", path="/s/{space}/", image="home"),
+    Page(name="home-empty", path="/s/{empty}/"),
+    Page(name="audiences", path="/s/{space}/audiences/"),
+    Page(name="audiences-none", path="/s/{empty}/audiences/"),
+    Page(name="audiences-no-match", path="/s/{space}/audiences/?q=nothing+like+it"),
+    Page(name="builder-empty", path="/s/{space}/audiences/new/"),
+    Page(name="builder-suggestions", path="/s/{space}/audiences/new/", act=open_suggestions),
+    Page(name="builder-problems", path="/s/{space}/audiences/new/", act=click("builder.next", then="builder.problems")),
+    Page(name="builder-filled", path="/s/{space}/audiences/new/", act=fill_builder),
+    Page(name="builder-destinations", path="/s/{space}/audiences/new/", act=build_to("destinations")),
+    Page(name="builder-review", path="/s/{space}/audiences/new/", act=build_to("review")),
+    Page(name="builder-preview", path=AUDIENCE + "builder/", act=preview_builder, image="builder"),
+    Page(name="builder-json", path=AUDIENCE + "builder/", act=click("builder.show-json", then="builder.json")),
+    Page(name="audience", path=AUDIENCE, image="audience"),
+    Page(name="audience-no-destination", path="/s/{space}/audiences/{unsent_audience}/"),
+    Page(name="audience-sheet-settings", path=SHEET, act=click(then="connection.settings")),
+    Page(name="audience-sheet-mappings", path=SHEET, act=sheet_tab("Matching mappings", then="connection.mapping")),
+    Page(
+        name="audience-sheet-tester",
+        path=SHEET,
+        act=sheet_tab("Event tester", "tester.send", then="lifecycle.result"),
+        image="event-tester",
+    ),
+    Page(name="audience-sheet-recent", path=SHEET, act=sheet_tab("Recent", then="connection.recent")),
+    Page(name="audience-connection-page", path=AUDIENCE + "connections/{connection}/"),
+    Page(name="audience-members", path=AUDIENCE + "members/"),
+    Page(name="audience-settings", path=AUDIENCE + "settings/"),
+    Page(name="audience-add-destination", path="/s/{space}/audiences/{unsent_audience}/destinations/add/"),
+    Page(name="audience-connect", path="/s/{space}/audiences/{unsent_audience}/destinations/add/{destination}/"),
+    Page(name="profiles", path="/s/{space}/profiles/"),
+    Page(name="profiles-none", path="/s/{empty}/profiles/"),
+    Page(name="profile-traits", path=PROFILE),
+    Page(name="profile-identities", path=PROFILE + "?tab=identities"),
+    Page(name="profile-events", path=PROFILE + "?tab=events"),
+    Page(name="profile-audiences", path=PROFILE + "?tab=audiences"),
+    Page(name="profile-linked", path=PROFILE + "?tab=linked"),
+    Page(name="profile-event", path=PROFILE + "?tab=events", act=open_event),
+    Page(name="destinations", path="/s/{space}/destinations/"),
+    Page(name="destinations-none", path="/s/{empty}/destinations/"),
+    Page(name="destination-catalog", path="/s/{space}/destinations/new/"),
+    Page(name="destination-new", path="/s/{space}/destinations/new/webhook/"),
+    Page(name="destination", path=DESTINATION),
+    Page(name="destination-mappings", path=DESTINATION + "mappings/"),
+    Page(name="destination-mapping-new", path=DESTINATION + "mappings/new/"),
+    Page(name="destination-mapping", path=DESTINATION + "mappings/{mapping}/"),
+    Page(name="destination-tester", path=DESTINATION + "tester/"),
+    Page(name="destination-tester-ok", path=DESTINATION + "tester/", act=click("tester.send", then="lifecycle.result")),
+    Page(
+        name="destination-tester-refused",
+        path="/s/{space}/destinations/{refusing}/tester/",
+        act=click("tester.send", then="lifecycle.result"),
+    ),
+    Page(name="destination-delivery", path="/s/{space}/delivery/destinations/{destination}/"),
+    Page(name="destination-settings", path=DESTINATION + "settings/"),
+    Page(name="destination-list-kind", path="/s/{space}/destinations/{list}/"),
+    Page(name="delivery", path="/s/{space}/delivery/", image="delivery"),
+    Page(name="delivery-none", path="/s/{empty}/delivery/"),
+    Page(name="delivery-calls", path="/s/{space}/delivery/calls/"),
+    Page(name="delivery-call", path="/s/{space}/delivery/calls/{call}/"),
+    Page(name="delivery-call-failed", path="/s/{space}/delivery/calls/{failed_call}/"),
+    Page(name="delivery-dead-letters", path="/s/{space}/delivery/dead-letters/"),
+    Page(name="settings-general", path=SETTINGS),
+    Page(name="settings-sources", path=SETTINGS + "sources/"),
+    Page(name="settings-source-new", path=SETTINGS + "sources/new/"),
+    Page(name="settings-source", path=SETTINGS + "sources/{source}/"),
+    Page(name="settings-identity", path=SETTINGS + "identity/"),
+    Page(name="settings-identity-new", path=SETTINGS + "identity/new/"),
+    Page(name="settings-identity-rule", path=SETTINGS + "identity/users/email/"),
+    Page(name="settings-members", path=SETTINGS + "members/"),
+    Page(name="settings-member-invite", path=SETTINGS + "members/invite/"),
+    Page(name="settings-member-invited", path=SETTINGS + "members/invite/", act=invite),
+    Page(name="settings-member", path=SETTINGS + "members/{member}/"),
+    Page(name="settings-tokens", path=SETTINGS + "tokens/"),
+    Page(name="settings-token-new", path=SETTINGS + "tokens/new/"),
+    Page(name="settings-token-created", path=SETTINGS + "tokens/new/", act=create_token),
+    Page(name="settings-audit", path=SETTINGS + "audit/"),
+    Page(name="spaces", path="/spaces/"),
+    Page(name="space-new", path="/spaces/new/"),
+    Page(name="account", path="/account/"),
+    Page(name="account-menu", path="/s/{space}/", act=press("button", "Your account")),
+    Page(name="echo", path="/echo/{space}-crm/requests/"),
+    Page(name="api-docs", path="/api/v1/docs/"),
+    Page(name="not-found", path="/s/{space}/nothing-here/", status=404),
+    Page(name="forbidden", path="/s/{space}/audiences/new/", who=VIEWER, status=403),
+    Page(name="read-only", path=AUDIENCE, who=VIEWER),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """What the placeholders stand for, and the login of the read-only member."""
+
+    values: dict[str, str]
+    viewer_email: str
+    viewer_password: str
+
+
+def places(product: Product) -> Places:
+    """Make what the demo lacks (an empty space, a refusing destination, a read-only member); look up the rest."""
+    slug = product.demo["space"]
+
+    def api(method: str, path: str, body: Any = None) -> Any:
+        return product.api(method, f"spaces/{slug}/{path}", body)
+
+    def named(path: str, name: str) -> Any:
+        return next(row for row in api("GET", path)["results"] if row["name"] == name)
+
+    audience, unsent = named("audiences/", "Repeat buyers"), named("audiences/", "Dormant shoppers")
+    crm, listing = named("destinations/", "Acme CRM"), named("destinations/", "Ad platform list")
+    refusing = {
+        "name": "Loyalty API (refuses)",
+        "connector": "webhook",
+        "settings": {"url": f"{product.url}/echo/{slug}-loyalty?status=400"},
+        "enabled": True,
+    }
+    refused = api("POST", "destinations/", refusing)
+    berlin = named("audiences/", "Newsletter readers in Berlin or Paris")
+    api("POST", f"audiences/{berlin['id']}/connections/", {"destination": refused["id"]})
+    viewer = api("POST", "members/", {"email": "robin@acme.example", "name": "Robin Reader", "role": "read_only"})
+    empty = product.api("POST", "spaces/", {"name": "Empty", "kind": "dev"})
+    product.wait("a failed call", lambda: api("GET", "deliveries/?status=failed&limit=1")["results"])
+    product.wait_idle()
+    connections = api("GET", f"audiences/{audience['id']}/connections/")["results"]
+    profile = api("GET", f"audiences/{audience['id']}/members/")["results"][0]
+    return Places(
+        values={
+            "space": slug,
+            "empty": empty["slug"],
+            "audience": audience["id"],
+            "unsent_audience": unsent["id"],
+            "connection": next(row["id"] for row in connections if row["destination"] == crm["id"]),
+            "destination": crm["id"],
+            "list": listing["id"],
+            "refusing": refused["id"],
+            "mapping": api("GET", f"destinations/{crm['id']}/mappings/")["results"][0]["id"],
+            "profile": profile["id"],
+            "call": str(api("GET", "deliveries/?status=delivered&limit=1")["results"][0]["id"]),
+            "failed_call": str(api("GET", "deliveries/?status=failed&limit=1")["results"][0]["id"]),
+            "source": named("sources/", "Website")["id"],
+            "member": str(next(row["id"] for row in api("GET", "members/")["results"] if row["role"] == "read_only")),
+        },
+        viewer_email=viewer["email"],
+        viewer_password=viewer["temporary_password"],
+    )
