@@ -10,10 +10,13 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+
+PROJECT = Path(__file__).resolve().parent.parent
 
 
 def line(

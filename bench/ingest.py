@@ -16,10 +16,12 @@ from typing import Any
 
 from bench.common import interleaved, line, note, scratch_database
 from bench.ingest_inputs import Shop
+from bench.worker import RealWorker, real_worker
 
 ROUNDS = 5
 AUDIENCES = 20
 BATCHES_A_ROUND = 200
+EVENTS_A_BATCH = 100
 
 
 def make_source() -> Any:
@@ -71,31 +73,21 @@ def make_audiences(space: Any, count: int) -> None:
         )
 
 
-def compute(space: Any) -> None:
-    from audiences.services.compute import compute_block
+def measure_process(worker: RealWorker, *, with_audiences: bool) -> None:
+    """Inbound log to stored and resolved events (and evaluated audiences), against COPY of the same rows.
 
-    while compute_block(space=space):
-        pass
-
-
-def measure_process(*, with_audiences: bool) -> None:
-    """Inbound log to stored and resolved events (and evaluated audiences), against COPY of the same rows."""
+    The product is one Celery worker as `make run` starts it.
+    """
     from django.db import connection
 
-    from common import tasks
+    from spaces.models import Source
 
-    tasks.wake = lambda task, **kwargs: None  # type: ignore[assignment]
-    source = make_source() if not with_audiences else None
-    if source is None:
-        from spaces.models import Source
-
-        source = Source.objects.get(name="bench")
+    source = Source.objects.get(name="bench")
+    if with_audiences:
         make_audiences(source.space, AUDIENCES)
     shop = Shop(seed=11 if with_audiences else 7)
     fill(source, [shop.batch() for _ in range(BATCHES_A_ROUND)])
-    drain()
-    if with_audiences:
-        compute(source.space)
+    worker.drain()
     stored: list[tuple[Any, ...]] = []
 
     def product() -> float:
@@ -104,9 +96,7 @@ def measure_process(*, with_audiences: bool) -> None:
             cursor.execute("SELECT coalesce(max(id), 0) FROM event")
             before = cursor.fetchone()[0]
         started = time.perf_counter()
-        done = drain()
-        if with_audiences:
-            compute(source.space)
+        worker.drain()
         took = time.perf_counter() - started
         with connection.cursor() as cursor:
             cursor.execute(
@@ -115,7 +105,7 @@ def measure_process(*, with_audiences: bool) -> None:
                 [source.space_id, before],
             )
             stored[:] = cursor.fetchall()
-        return done / took
+        return BATCHES_A_ROUND * EVENTS_A_BATCH / took
 
     def bare() -> float:
         started = time.perf_counter()
@@ -141,11 +131,16 @@ def measure_resolve() -> None:
     """Identifiers taken from calls and resolved to profiles, against one look-up of the same identifiers."""
     from django.db import connection
 
+    from common import tasks
     from ingest.inbound import claim
     from ingest.resolving import extract_all, resolve
     from spaces.models import Source
 
+    tasks.wake = lambda task, **kwargs: None  # type: ignore[assignment]
     source = Source.objects.get(name="bench")
+    shop = Shop(seed=22)
+    fill(source, [shop.batch() for _ in range(200)])
+    drain()
     shop = Shop(seed=23)
     fill(source, [shop.batch() for _ in range(100)])
     from django.db import transaction
@@ -218,10 +213,11 @@ def measure_memory(events: int = 1_000_000) -> None:
 def main(stages: list[str]) -> None:
     wanted = set(stages) or {"accept", "process", "resolve"}
     with scratch_database(f"bench_ingest_{os.getpid()}") as url:
-        if wanted & {"process", "resolve", "memory"}:
-            measure_process(with_audiences=False)
+        make_source()
         if "process" in wanted:
-            measure_process(with_audiences=True)
+            with real_worker(url) as worker:
+                measure_process(worker, with_audiences=False)
+                measure_process(worker, with_audiences=True)
         if "resolve" in wanted:
             measure_resolve()
         if "memory" in wanted:

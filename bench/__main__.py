@@ -1,0 +1,27 @@
+"""All measurements: `make bench`, or `python -m bench [ingest] [deliver] [engine]`.
+
+Each module runs in a process of its own and prints one JSON line a result; see bench/common.py.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from bench.common import PROJECT
+
+MODULES = ("engine", "ingest", "deliver")
+
+
+def main(wanted: list[str]) -> int:
+    environment = {**os.environ, "ENGAGE_ALLOWED_NETWORKS": "127.0.0.0/8"}
+    worst = 0
+    for module in wanted or MODULES:
+        ran = subprocess.run([sys.executable, "-m", f"bench.{module}"], check=False, cwd=PROJECT, env=environment)
+        worst = max(worst, ran.returncode)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
