@@ -76,7 +76,7 @@ def history(*, size: Size, now: datetime, seed: int = 7) -> Iterator[dict[str, A
             keenness=min(rng.paretovariate(1.6), 9.0),
         )
         for position, call in enumerate(_life(visitor, f"{first} {last}", rng, now)):
-            yield {**call, "messageId": f"demo-{seed}-{number}-{position}", "sentAt": call["timestamp"]}
+            yield {**call, "messageId": f"demo-{seed}-{number}-{position}", "sentAt": _iso(now)}
 
 
 def _life(visitor: Visitor, name: str, rng: random.Random, now: datetime) -> Iterator[dict[str, Any]]:
