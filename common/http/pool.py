@@ -9,12 +9,13 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import certifi
+import msgspec
 import pycurl
 from django.conf import settings
 
@@ -43,12 +44,11 @@ class Request(Protocol):
     def timeout(self) -> float: ...
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """An answer. Header names are lower case; of the body at most BODY_LIMIT bytes are kept (`is_cut`)."""
 
     status: int
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     duration_ms: int = 0
     is_cut: bool = False
@@ -72,23 +72,28 @@ class _Slot:
         "chunks",
         "curl",
         "header_lines",
-        "header_size",
+        "headers",
         "is_cut",
         "refused",
         "request",
         "shape",
         "size",
+        "timeout",
+        "url",
     )
 
     def __init__(self, networks: tuple[Network, ...]) -> None:
         self.curl = pycurl.Curl()
         self.shape: tuple[str, bool] | None = None
+        self.url = ""
+        self.headers: Mapping[str, str] | None = None
+        self.timeout = 0.0
         self.request: Request | None = None
         self.callback: Callback | None = None
         self.chunks: list[bytes] = []
         self.header_lines: list[bytes] = []
         self.refused: list[str] = []
-        self.size = self.header_size = 0
+        self.size = 0
         self.is_cut = False
         curl = self.curl
         curl.setopt(pycurl.NOSIGNAL, 1)
@@ -100,7 +105,7 @@ class _Slot:
         curl.setopt(pycurl.CONNECTTIMEOUT, CONNECT_TIMEOUT_SECONDS)
         curl.setopt(pycurl.USERAGENT, USER_AGENT)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
-        curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
+        curl.setopt(pycurl.HEADERFUNCTION, self.header_lines.append)  # libcurl ends an answer with 300 KB of them
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._guard(networks))
 
     def _take_body(self, data: bytes) -> int:
@@ -113,11 +118,6 @@ class _Slot:
         self.chunks.append(data)
         self.size += len(data)
         return len(data)
-
-    def _take_header(self, line: bytes) -> None:
-        self.header_size += len(line)
-        if self.header_size <= HEADER_LIMIT:
-            self.header_lines.append(line)
 
     def _guard(self, networks: tuple[Network, ...]) -> Callable[[int, Any], Any]:
         def open_socket(_purpose: int, address: Any) -> Any:
@@ -141,16 +141,24 @@ class _Slot:
         if shape != self.shape:
             self._set_shape(method, has_body=body is not None)
             self.shape = shape
-        curl.setopt(pycurl.URL, request.url.encode("utf-8"))
-        curl.setopt(pycurl.HTTPHEADER, _header_lines(tuple(request.headers.items())))
-        curl.setopt(pycurl.TIMEOUT_MS, max(1, int(request.timeout * 1000)))
+        if request.url != self.url:
+            self.url = ""
+            curl.setopt(pycurl.URL, request.url.encode("utf-8"))
+            self.url = request.url
+        if request.headers != self.headers:
+            self.headers = None
+            curl.setopt(pycurl.HTTPHEADER, _header_lines(tuple(request.headers.items())))
+            self.headers = dict(request.headers)
+        if request.timeout != self.timeout:
+            curl.setopt(pycurl.TIMEOUT_MS, max(1, int(request.timeout * 1000)))
+            self.timeout = request.timeout
         if body is not None:
             curl.setopt(pycurl.POSTFIELDS, body)
         self.request, self.callback = request, callback
         self.chunks.clear()
         self.header_lines.clear()
         self.refused.clear()
-        self.size = self.header_size = 0
+        self.size = 0
         self.is_cut = False
 
     def _set_shape(self, method: str, *, has_body: bool) -> None:
@@ -170,7 +178,7 @@ class _Slot:
 
     def response(self) -> Response:
         headers: dict[str, str] = {}
-        for line in self.header_lines:
+        for line in _first_lines(self.header_lines, HEADER_LIMIT):
             parsed = _parsed(line)
             if parsed is not None:
                 headers[parsed[0]] = parsed[1]
@@ -183,6 +191,13 @@ class _Slot:
             duration_ms=round(self.curl.getinfo(pycurl.TOTAL_TIME) * 1000),
             is_cut=self.is_cut,
         )
+
+
+def _first_lines(lines: list[bytes], limit: int) -> list[bytes]:
+    """As many lines as fit into `limit` bytes."""
+    if sum(map(len, lines)) <= limit:
+        return lines
+    return [line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= limit]
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from destinations.kit.http import Request, Response
 from engine.mapping.fields import Field
 
@@ -15,8 +17,7 @@ EVENT_TYPES = ("identify", "track", "page", "screen", "group", "alias")
 Conversation = Generator[Request, Response, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """What an action knows besides its payload.
 
     `settings` are the destination's with the secrets merged in; `event` is the raw call; `membership` is True for
@@ -24,8 +25,8 @@ class Context:
     """
 
     settings: Mapping[str, Any]
-    event: Mapping[str, Any] = field(default_factory=dict)
-    audience_settings: Mapping[str, Any] = field(default_factory=dict)
+    event: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    audience_settings: Mapping[str, Any] = msgspec.field(default_factory=dict)
     external_audience_id: str = ""
     computation_key: str = ""
     membership: bool | None = None

@@ -5,39 +5,39 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+import msgspec
 
 from destinations.kit.errors import PayloadValidationError
 
 DEFAULT_TIMEOUT = 10.0
 JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json"}
 
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}\Z")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8000}\Z")
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP request. `timeout` is in seconds, for the whole exchange."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | None = None
     timeout: float = DEFAULT_TIMEOUT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """What came back. Header names are lower-case."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     duration_ms: int = 0
 
@@ -48,10 +48,7 @@ class Response:
     @property
     def reason(self) -> str:
         """The usual words of the status, e.g. `OK`; empty for one that nobody defined."""
-        try:
-            return HTTPStatus(self.status).phrase
-        except ValueError:
-            return ""
+        return _REASONS.get(self.status, "")
 
     @property
     def text(self) -> str:

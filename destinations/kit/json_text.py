@@ -10,6 +10,7 @@ import msgspec
 from engine.jstext import number_text
 
 _MAX_ARRAY_INDEX = 2**32 - 1
+_SCALARS = frozenset({str, bool, int, type(None)})
 
 
 def js_json(value: Any) -> bytes:
@@ -28,18 +29,17 @@ def _is_plain(value: Any) -> bool:
     """Whether msgspec writes the value as JavaScript would: no fractions, no keys that JavaScript would move."""
     kind = type(value)
     if kind is dict:
-        for key, item in value.items():
-            if key.isdecimal():
-                return False
-            kind = type(item)
-            if kind is str or kind is bool or kind is int:
-                continue
-            if not _is_plain(item):
-                return False
-        return True
-    if kind is list:
-        return all(_is_plain(item) for item in value)
-    return kind is not float
+        if any(map(str.isdecimal, value)):
+            return False
+        items = value.values()
+    elif kind is list:
+        items = value
+    else:
+        return kind is not float
+    # The walk costs more than the writing: scalars are passed over without a call each.
+    return _SCALARS.issuperset(map(type, items)) or all(
+        [_is_plain(item) for item in items if type(item) not in _SCALARS]
+    )
 
 
 def _as_javascript(value: Any) -> Any:

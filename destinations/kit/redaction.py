@@ -23,6 +23,8 @@ def redact(text: str, secrets: Collection[str]) -> str:
 
 
 def shown_headers(headers: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+    if not secrets:
+        return {name: REDACTED if _tells_secrets(name) else value for name, value in headers.items()}
     return {name: REDACTED if _tells_secrets(name) else redact(value, secrets) for name, value in headers.items()}
 
 
