@@ -64,6 +64,9 @@ class Connection(TimeStamped):
         ]
         indexes = [models.Index(fields=["space", "computation_id"], name="connection_by_computation")]
 
+    def __str__(self) -> str:
+        return f"{self.computation_name} → {self.destination.name}"
+
 
 class FirstSync(models.Model):
     """Sending all current members of a computation over a new connection, in slices; resumable."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from common.names import snake_case
 from destinations import connectors
 from destinations.kit.definition import DestinationDefinition
 
@@ -29,6 +30,18 @@ def definitions() -> Mapping[str, DestinationDefinition]:
 def definition(slug: str) -> DestinationDefinition | None:
     """The connector of a destination; None when the installed version has none of that name."""
     return definitions().get(slug)
+
+
+def named(text: str) -> DestinationDefinition | None:
+    """The connector that a client means: its slug, its name, or either written in another way ("webhook-list")."""
+    found = definitions()
+    if text in found:
+        return found[text]
+    by_name = {one.name: one for one in found.values()}
+    if text in by_name:
+        return by_name[text]
+    wanted = snake_case(text)
+    return next((one for one in found.values() if wanted in (one.slug, snake_case(one.name))), None)
 
 
 def _load(name: str) -> DestinationDefinition:

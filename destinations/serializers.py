@@ -47,7 +47,7 @@ class DestinationSerializer(serializers.ModelSerializer[Destination]):
 
 class DestinationInput(serializers.Serializer[Destination]):
     name = serializers.CharField(max_length=120)
-    connector = serializers.CharField(max_length=60, help_text="A slug of `connectors/`.")
+    connector = serializers.CharField(max_length=60, help_text="A slug of `connectors/`, or a name.")
     settings = serializers.DictField(default=dict, help_text="The connector's settings, secret ones included.")
     enabled = serializers.BooleanField(default=True)
     requests_per_second = serializers.IntegerField(required=False, allow_null=True, default=None)

@@ -18,4 +18,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("spaces/<slug:space>/", include("audiences.api_urls")),
     path("spaces/<slug:space>/", include("destinations.api_urls")),
     path("spaces/<slug:space>/", include("delivery.api_urls")),
+    path("spaces/<slug:space>/", include("ingest.api_urls")),
 ]

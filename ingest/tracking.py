@@ -28,6 +28,14 @@ PATHS = {
     "/v1/alias": "alias",
     "/v1/batch": "batch",
     "/v1/import": "batch",
+    # Short forms of analytics.js.
+    "/v1/i": "identify",
+    "/v1/t": "track",
+    "/v1/p": "page",
+    "/v1/s": "screen",
+    "/v1/g": "group",
+    "/v1/a": "alias",
+    "/v1/b": "batch",
 }
 RETRY_AFTER_SECONDS = 5
 
@@ -110,6 +118,8 @@ def _read(environ: Environ, limit: int) -> bytes:
     stream = environ["wsgi.input"]
     if declared.isdigit():
         body: bytes = stream.read(int(declared))
+        if len(body) < int(declared):
+            raise bodies.BadBodyError("incomplete", "The body ended before its Content-Length; send it again.")
     else:
         parts: list[bytes] = []
         size = 0

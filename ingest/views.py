@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -11,7 +9,7 @@ from django.views.decorators.http import require_GET
 
 from common.keyset import keyset_page
 from ingest import selectors
-from profiles.masking import masked
+from ingest.readable import readable
 from spaces.access import SpaceRequest, space_view
 from spaces.models import Source
 from spaces.selectors import sources_of
@@ -48,7 +46,7 @@ def source_activity(request: SpaceRequest, source_id: str) -> HttpResponse:
         "values": [count for _, count in hours],
         "titles": [f"{hour:%d %b %H:00} UTC: {count:,}" for hour, count in hours],
         "page": page,
-        "rejected": [{"row": row, "message": _readable(row.message, shows_pii)} for row in page.rows],
+        "rejected": [{"row": row, "message": readable(row.message, shows_pii=shows_pii)} for row in page.rows],
     }
     template = "ingest/_source_activity.html" if request.htmx else "ingest/source_activity.html"
     return render(request, template, shown)
@@ -59,13 +57,3 @@ class _Zeros(dict[int, selectors.Counts]):
 
     def get(self, key: int, default: object = None) -> selectors.Counts:
         return super().get(key) or selectors.Counts()
-
-
-def _readable(message: str, shows_pii: bool) -> object:
-    """The rejected message; masked where it can be read as JSON, withheld where it cannot."""
-    if shows_pii:
-        return message
-    try:
-        return masked(json.loads(message))
-    except (ValueError, RecursionError):
-        return "Hidden: it may hold personal data."

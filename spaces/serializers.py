@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework import serializers
 
 from spaces.models import ApiToken, AuditEntry, Member, Role, Source, Space, SpaceKind
@@ -18,15 +20,22 @@ class SpaceSerializer(serializers.ModelSerializer[Space]):
         read_only_fields = fields
 
 
+class KindField(serializers.ChoiceField):
+    """Dev and Prod, also as people write them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data.strip().lower() if isinstance(data, str) else data)
+
+
 class SpaceInput(serializers.Serializer[Space]):
     name = serializers.CharField(max_length=120)
-    kind = serializers.ChoiceField(choices=SpaceKind.choices, default=SpaceKind.DEV)
+    kind = KindField(choices=SpaceKind.choices, default=SpaceKind.DEV)
     workspace = serializers.SlugField(required=False, help_text="Needed only when you belong to several workspaces.")
 
 
 class SpaceChange(serializers.Serializer[Space]):
     name = serializers.CharField(max_length=120, required=False)
-    kind = serializers.ChoiceField(choices=SpaceKind.choices, required=False)
+    kind = KindField(choices=SpaceKind.choices, required=False)
     resend_on_new_identifier = serializers.BooleanField(required=False)
 
 

@@ -29,7 +29,8 @@ def test_connecting_starts_a_first_sync_and_leaves_an_audit_entry(space: Space, 
     connection = connect(space, owner)
 
     assert [run.connection for run in first_sync.open_runs()] == [connection]
-    assert AuditEntry.objects.filter(action="connection.created", actor=owner).count() == 1
+    [entry] = AuditEntry.objects.filter(action="connection.created", actor=owner)
+    assert entry.object_name == f"Buyers → {connection.destination.name}"
 
 
 def test_without_history_there_is_no_first_sync(space: Space) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from common.errors import ConflictError, FieldError, InvalidError
 from common.secrets import SecretsError, decrypt, encrypt
 from destinations.catalog import definition as find_definition
-from destinations.catalog import definitions
+from destinations.catalog import definitions, named
 from destinations.field_values import check_values
 from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
@@ -41,7 +41,7 @@ def create_destination(
     """
     Space.objects.select_for_update(no_key=True).get(pk=space.pk)
     errors: list[FieldError] = []
-    definition = find_definition(connector)
+    definition = named(connector)
     values: dict[str, Any] = {}
     if definition is None:
         known = ", ".join(definitions())
@@ -56,7 +56,7 @@ def create_destination(
     plain, secrets = _parted(definition, values)
     destination = Destination.objects.create(
         space=space,
-        connector=connector,
+        connector=definition.slug,
         name=name,
         settings=plain,
         secrets=encrypt(secrets),

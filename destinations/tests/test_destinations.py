@@ -75,6 +75,23 @@ def test_an_unknown_connector_names_those_there_are(space: Space, owner: User) -
     assert "webhook_list" in refused.value.detail
 
 
+@pytest.mark.parametrize(
+    ("written", "slug"),
+    [
+        ("webhook", "webhook"),
+        ("Webhook (Actions)", "webhook"),
+        ("Webhook", "webhook_classic"),
+        ("Webhook (classic)", "webhook_classic"),
+        ("webhook-list", "webhook_list"),
+        ("Webhook List", "webhook_list"),
+    ],
+)
+def test_a_connector_is_found_by_slug_or_name(space: Space, owner: User, written: str, slug: str) -> None:
+    destination = create_destination(space=space, actor=owner, connector=written, name="X", settings={"url": URL})
+
+    assert destination.connector == slug
+
+
 def test_a_name_is_taken_once_a_space_until_it_is_deleted(space: Space, owner: User) -> None:
     first = make_destination(space=space, name="Hook")
 

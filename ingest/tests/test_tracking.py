@@ -255,3 +255,21 @@ def test_without_the_database_the_client_is_asked_to_come_again(
 
 def test_other_paths_are_pages(source: Source) -> None:
     assert send("/v1/nothing", CALL).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "call"), [("/v1/t", "track"), ("/v1/i", "identify"), ("/v1/p", "page"), ("/v1/b", "batch")]
+)
+def test_short_paths_of_analytics_js_are_the_same_calls(source: Source, path: str, call: str) -> None:
+    answer = send(path, CALL | {"writeKey": source.write_key})
+
+    assert (answer.status, InboundBatch.objects.get().call) == (200, call)
+
+
+def test_a_body_cut_short_is_refused(source: Source) -> None:
+    body = json.dumps(CALL | {"writeKey": source.write_key})
+
+    answer = send("/v1/track", body, CONTENT_LENGTH=str(len(body) + 5))
+
+    assert (answer.status, answer.json()["code"]) == (400, "incomplete")
+    assert InboundBatch.objects.count() == 0

@@ -22,6 +22,12 @@ def test_space_is_created_by_name_and_kind(owner: User, space: Space, api_for: A
     assert AuditEntry.objects.filter(action="space.created", space=made, actor=owner).count() == 1
 
 
+def test_the_kind_of_a_space_is_read_however_it_is_written(owner: User, space: Space, api_for: Api) -> None:
+    response = api_for(owner).post("/api/v1/spaces/", {"name": "Acme Prod", "kind": "Prod"}, format="json")
+
+    assert (response.status_code, response.json()["kind"]) == (201, "prod")
+
+
 @pytest.mark.parametrize(
     ("sent", "paths"),
     [

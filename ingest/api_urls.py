@@ -1,0 +1,12 @@
+"""REST addresses of what came in, under /api/v1/spaces/<slug:space>/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from ingest import api
+
+urlpatterns = [
+    path("sources/<slug:source_id>/counts/", api.SourceCounts.as_view()),
+    path("sources/<slug:source_id>/rejected/", api.SourceRejected.as_view()),
+]
