@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def _visitors(
         )
     _sign_in(opened["owner"], product)
     viewer = {**product.demo, "email": where.viewer_email, "password": where.viewer_password}
-    _sign_in(opened[VIEWER], Product(**{**vars(product), "demo": viewer}))
+    _sign_in(opened[VIEWER], replace(product, demo=viewer))
     try:
         yield opened
     finally:
@@ -140,7 +140,9 @@ def _open(tab: Tab, page: Page, url: str) -> list[str]:
 
 def _picture(tab: Tab, shot: Shot, page: Page) -> None:
     path = FOLDER / f"{shot.stem}.png"
-    tab.screenshot(path=path, full_page=True, animations="disabled", caret="hide")
+    # A side sheet fills the window, not the page.
+    is_sheet_open = tab.locator("dialog[open]").count() > 0
+    tab.screenshot(path=path, full_page=not is_sheet_open, animations="disabled", caret="hide")
     if page.image and shot.theme == "light" and shot.width == max(WIDTHS):
         IMAGES.mkdir(parents=True, exist_ok=True)
         tab.screenshot(path=IMAGES / f"{page.image}.png", animations="disabled", caret="hide")
