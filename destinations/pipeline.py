@@ -99,8 +99,7 @@ class Call:
         return self.mapping.action.perform(self.context, self.payload)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """The verdict of each stage, and the calls to make. `outcome` None: there is something to send."""
 
     stages: tuple[Stage, ...]
@@ -148,12 +147,12 @@ def plan(
     matching = [mapping for mapping in candidates if mapping.matches(event)]
     if not matching:
         return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", _no_match(candidates, len(config.mappings))))
-    stages.append(_trigger_stage(tuple(mapping.name for mapping in matching), len(candidates)))
-    calls = tuple(_call(mapping, definition, context, event) for mapping in matching)
-    stages.extend(_mapping_stage(call) for call in calls)
+    stages.append(_trigger_stage(tuple([mapping.name for mapping in matching]), len(candidates)))
+    calls = tuple([_call(mapping, definition, context, event) for mapping in matching])
+    stages += [_mapping_stage(call) for call in calls]
     problems = [call.problem for call in calls if call.problem is not None]
     outcome = None
-    if len(problems) == len(calls):
+    if problems and len(problems) == len(calls):
         outcome = Failed(problems[0].code, " ".join(problem.detail for problem in problems))
     return Plan(tuple(stages), outcome, calls)
 

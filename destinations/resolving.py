@@ -41,11 +41,16 @@ class Resolver:
             places = " ".join(f"{problem.path or '/'}: {problem.message}" for problem in error.problems)
             raise MappingProblem(f"The field mapping is not valid. {places}") from error
         self._fields = tuple(field for field in declared if field.key not in fixed_fields)
+        self._free_objects = _free_objects(rest, self._fields)
 
     def payload(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Values of the event are shared with the payload, not copied: treat both as read-only."""
         try:
             resolved = self._compiled.resolve(event)
+            if self._free_objects and self._free_objects == {
+                key for key, value in resolved.items() if type(value) is dict
+            }:
+                return {**self._fixed, **resolved}
             return {**self._fixed, **prepare_payload(resolved, self._fields)}
         except (mapping_kit.MappingError, PayloadError) as error:
             raise MappingProblem(str(error)) from error
@@ -53,6 +58,29 @@ class Resolver:
 
 def compile_mapping(mapping: Mapping[str, Any], fields: Sequence[Field]) -> Resolver:
     return Resolver(mapping, fields)
+
+
+def _free_objects(mapping: Mapping[str, Any], fields: Sequence[Field]) -> frozenset[str]:
+    """The mapping's members when all are objects of any shape: objects need no look into them. Otherwise nothing."""
+    declared = {field.key: field for field in fields}
+    if ROOT_DIRECTIVE in mapping or any(_is_demanding(field) and field.key not in mapping for field in fields):
+        return frozenset()
+    return frozenset(mapping) if all(key in declared and _is_free(declared[key]) for key in mapping) else frozenset()
+
+
+def _is_demanding(field: Field) -> bool:
+    """Whether a field has a say although the mapping does not name it."""
+    return bool(field.required) or any(isinstance(inner.required, Condition) for inner in field.properties or ())
+
+
+def _is_free(field: Field) -> bool:
+    return (
+        field.type == "object"
+        and not field.multiple
+        and field.properties is None
+        and field.choices is None
+        and not isinstance(field.required, Condition)
+    )
 
 
 def _fixed_part(mapping: Mapping[str, Any], fields: Sequence[Field]) -> tuple[dict[str, Any], frozenset[str]]:

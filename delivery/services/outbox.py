@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -46,15 +45,14 @@ WITH due AS MATERIALIZED (
 UPDATE delivery d SET lease_until = %(lease)s FROM due
 WHERE d.space_id = due.space_id AND d.profile_id = due.profile_id AND d.id = due.id
 RETURNING d.space_id, d.id, d.connection_id, d.profile_id, d.message_id, d.payload, d.attempts, d.first_attempt_at,
-    d.done, d.next_attempt_at
+    d.done, extract(epoch FROM d.next_attempt_at)::double precision
 """
 # Constants of this module; no value ever gets into the text of a statement.
 KEYS = "json_to_recordset(%s::json) AS k(s integer, p bigint, i bigint)"
 OF_KEYS = "d.space_id = k.s AND d.profile_id = k.p AND d.id = k.i"
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """One call that this worker holds until its lease ends."""
 
     space_id: int
@@ -66,18 +64,19 @@ class Claimed:
     attempts: int
     first_attempt_at: datetime | None
     done: str | None
-    due_at: datetime
+    due_at: float
 
-    @property
-    def key(self) -> dict[str, int]:
-        return {"s": self.space_id, "p": self.profile_id, "i": self.id}
+
+def set_plain_plans() -> None:
+    """Index scans only, as long as this session lives."""
+    with database.cursor() as cursor:
+        cursor.execute("; ".join(f"SET {switch} = off" for switch in PLANNER_SWITCHES))
 
 
 @contextmanager
 def plain_plans() -> Iterator[None]:
     """Index scans only, for every statement of this session until the end."""
-    with database.cursor() as cursor:
-        cursor.execute("; ".join(f"SET {switch} = off" for switch in PLANNER_SWITCHES))
+    set_plain_plans()
     try:
         yield
     finally:
@@ -102,7 +101,7 @@ def claim(*, destination_id: int, limit: int, now: datetime) -> list[Claimed]:
 
 
 def _keys(claimed: Iterable[Claimed]) -> str:
-    return msgspec.json.encode([one.key for one in claimed]).decode()
+    return msgspec.json.encode([{"s": one.space_id, "p": one.profile_id, "i": one.id} for one in claimed]).decode()
 
 
 def renew(claimed: Iterable[Claimed], *, now: datetime) -> None:

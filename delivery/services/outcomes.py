@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -56,8 +55,7 @@ ON CONFLICT DO NOTHING
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one attempt. `outcome` None: to be tried again at `next_attempt_at`.
 
     `attempts` counts this one; 0 when nothing was sent. `done` are the mapping ids that were delivered already.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from functools import cache
 
 import redis
@@ -21,6 +20,8 @@ HORIZON_SECONDS = 1.0
 TOLERANCE_SECONDS = 0.02
 # A block covers this much time: long enough to ask rarely, short enough to waste little when a worker stops.
 BLOCK_SECONDS = 0.1
+# A cap so high that the waiting calls would use up less time than this is asked for more at once.
+LEAST_SECONDS = 0.02
 RETRY_SECONDS = 1.0
 
 # KEYS[1]: the cap. ARGV: spacing and horizon (microseconds), slots wanted. Returns {wait until the first, slots}.
@@ -71,32 +72,42 @@ class Cap:
         self._spacing = math.ceil(MARGIN / per_second * 1_000_000)
         self._client = client or _client()
         self._reserve = self._client.register_script(RESERVE)
-        self._slots: deque[float] = deque()
+        # The next slot of the block at hand, and how many it has.
+        self._next = 0.0
+        self._left = 0
         self._not_before = 0.0
 
     def take(self, *, wanted: int) -> float:
         """0 when one call may go now; otherwise the seconds to wait. Never lets one go when Valkey does not answer.
 
-        `wanted` is how many calls are waiting: no more slots than that are reserved.
+        `wanted` is how many calls are waiting: hardly more slots than that are reserved (LEAST_SECONDS).
         """
         now = time.monotonic()
-        while self._slots and self._slots[0] < now - TOLERANCE_SECONDS:
-            self._slots.popleft()
-        if not self._slots:
+        self._give_up_missed(now)
+        if not self._left:
             if now < self._not_before:
                 return self._not_before - now
             self._refill(wanted)
             now = time.monotonic()
-            if not self._slots:
+            if not self._left:
                 return max(self._not_before - now, 0.001)
-        wait = self._slots[0] - now
+        wait = self._next - now
         if wait > 0:
             return wait
-        self._slots.popleft()
+        self._left -= 1
+        self._next += self._spacing / 1_000_000
         return 0.0
 
+    def _give_up_missed(self, now: float) -> None:
+        late = now - TOLERANCE_SECONDS - self._next
+        if self._left and late > 0:
+            missed = min(self._left, math.ceil(late * 1_000_000 / self._spacing))
+            self._left -= missed
+            self._next += missed * self._spacing / 1_000_000
+
     def _refill(self, wanted: int) -> None:
-        block = max(1, min(wanted, round(self.per_second * BLOCK_SECONDS)))
+        most, least = (round(self.per_second * seconds) for seconds in (BLOCK_SECONDS, LEAST_SECONDS))
+        block = max(1, min(most, max(least, wanted)))
         try:
             wait, slots = self._reserve(keys=[self.key], args=[self._spacing, int(HORIZON_SECONDS * 1_000_000), block])
         except redis.RedisError:
@@ -106,4 +117,5 @@ class Cap:
         if not slots:
             self._not_before = now + max(wait / 1_000_000, 0.001)
             return
-        self._slots.extend(now + (wait + position * self._spacing) / 1_000_000 for position in range(slots))
+        self._next = now + wait / 1_000_000
+        self._left = slots

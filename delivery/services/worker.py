@@ -12,18 +12,17 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
-from django.db import OperationalError, transaction
-from django.db import connection as database
 from django.utils import timezone
 
 from common.http import CurlPool
 from common.slots import slot
 from common.tasks import wake
 from delivery.models import DestinationHealth
-from delivery.services import outbox, outcomes
+from delivery.services import outbox
 from delivery.services.breaker import Breaker
 from delivery.services.lanes import Lane
 from delivery.services.outbox import LEASE
+from delivery.services.recorder import Recorder
 from delivery.tasks import deliver
 from destinations.config import load_config
 from destinations.models import Destination
@@ -38,7 +37,6 @@ FLUSH_SECONDS = 0.2
 LOOK_SECONDS = 0.5
 CONFIGURE_SECONDS = 2.0
 RENEW_SECONDS = 5.0
-FLUSH_TRIES = 5
 # Runs at once, over all processes: each occupies a worker process until its destinations are served.
 LOCK_CLASS = 71_002
 
@@ -60,14 +58,18 @@ class Worker:
     def __init__(self, *, pool: CurlPool, clock: Callable[[], datetime] = timezone.now) -> None:
         self._pool = pool
         self._clock = clock
+        self._recorder = Recorder(clock=clock)
         self._lanes: dict[int, Lane] = {}
         self._look_at = self._configure_at = self._flush_at = self._renew_at = 0.0
         self._found_work = False
 
     def run(self, *, seconds: float) -> bool:
         """Serve for at most `seconds` (answers that are on the way are awaited). True when nothing was left to do."""
-        with outbox.plain_plans():
-            return self._run(seconds)
+        try:
+            with outbox.plain_plans():
+                return self._run(seconds)
+        finally:
+            self._recorder.close()
 
     def _run(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -82,14 +84,16 @@ class Worker:
             wait = self._serve(is_over=is_over)
             self._flush(started)
             self._renew(started)
-            if all(lane.is_idle and not lane.results for lane in self._lanes.values()) and (
-                is_over or not self._found_work
-            ):
+            if self._is_idle and (is_over or not self._found_work):
                 break
             self._move(wait)
         for lane in self._lanes.values():
             lane.breaker.write(self._clock(), is_last=True)
         return not is_over
+
+    @property
+    def _is_idle(self) -> bool:
+        return not self._recorder.is_busy and all(lane.is_idle and not lane.results for lane in self._lanes.values())
 
     def _look(self, monotonic: float) -> None:
         """Find destinations with due calls, and now and then take over changed settings."""
@@ -161,7 +165,9 @@ class Worker:
             return
         claimed = outbox.claim(destination_id=lane.config.id, limit=wanted, now=now)
         if not claimed:
-            lane.claim_at = monotonic + (FLUSH_SECONDS if lane.held or lane.results else LOOK_SECONDS)
+            lane.claim_at = monotonic + (
+                FLUSH_SECONDS if lane.held or lane.results or self._recorder.is_busy else LOOK_SECONDS
+            )
             return
         self._found_work = True
         aside = lane.accept(claimed, held_until=now + LEASE)
@@ -171,36 +177,38 @@ class Worker:
     def _move(self, wait: float) -> None:
         if self._pool.in_flight:
             self._pool.perform(wait)
+        elif self._recorder.is_busy:
+            self._collect(timeout=wait)
         else:
             time.sleep(wait)
 
     def _flush(self, monotonic: float) -> None:
-        """Write down outcomes: a full block at once, fewer after FLUSH_SECONDS or when nothing else goes on."""
+        """Have outcomes written: a full block at once, fewer after FLUSH_SECONDS or when nothing else goes on."""
         waiting = sum(len(lane.results) for lane in self._lanes.values())
-        if not waiting or (waiting < BLOCK and monotonic < self._flush_at and self._pool.in_flight):
+        # A database that cannot follow holds the calls back.
+        is_free = self._collect(timeout=None if waiting >= 2 * BLOCK else 0.0)
+        if not waiting or not is_free or (waiting < BLOCK and monotonic < self._flush_at and self._pool.in_flight):
             return
         self._flush_at = monotonic + FLUSH_SECONDS
         results = [result for lane in self._lanes.values() for result in lane.results]
-        for start in range(0, len(results), BLOCK):
-            self._write(results[start : start + BLOCK])
         for lane in self._lanes.values():
-            if lane.results:
-                lane.results.clear()
-                lane.claim_at = 0.0
-                lane.breaker.write(self._clock())
+            lane.results.clear()
+        for start in range(0, len(results), BLOCK):
+            self._collect(timeout=None)
+            self._recorder.submit(results[start : start + BLOCK])
+        for lane in self._lanes.values():
+            lane.claim_at = 0.0
+            lane.breaker.write(self._clock())
 
-    def _write(self, results: list[outcomes.Result]) -> None:
-        """A deadlock with a pause, or a database that is away for a moment, must not lose what was delivered."""
-        for attempt in range(1, FLUSH_TRIES + 1):
-            try:
-                outcomes.record(results, now=self._clock())
-                return
-            except OperationalError:
-                if attempt == FLUSH_TRIES or transaction.get_connection().in_atomic_block:
-                    raise
-                logger.warning("outcomes could not be written, trying again", exc_info=True)
-                database.close_if_unusable_or_obsolete()
-                time.sleep(0.2 * attempt)
+    def _collect(self, *, timeout: float | None) -> bool:
+        """Whether no block is being written; after one was, followers of its calls may be claimed."""
+        if not self._recorder.is_busy:
+            return True
+        is_free = self._recorder.collect(timeout=timeout)
+        if is_free:
+            for lane in self._lanes.values():
+                lane.claim_at = 0.0
+        return is_free
 
     def _renew(self, monotonic: float) -> None:
         """Hold on to calls that wait longer than a part of their lease."""

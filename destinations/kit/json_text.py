@@ -38,7 +38,7 @@ def _is_plain(value: Any) -> bool:
         return kind is not float
     # The walk costs more than the writing: scalars are passed over without a call each.
     return _SCALARS.issuperset(map(type, items)) or all(
-        [_is_plain(item) for item in items if type(item) not in _SCALARS]
+        _is_plain(item) for item in items if type(item) not in _SCALARS
     )
 
 
