@@ -50,7 +50,7 @@ def record(
 
 
 def _name(target: models.Model) -> str:
-    for attribute in ("name", "label", "email", "id_type"):
+    for attribute in ("name", "label", "email", "id_type", "computation_name"):
         if value := getattr(target, attribute, None):
             return str(value)
     user = getattr(target, "user", None)

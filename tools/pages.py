@@ -79,7 +79,7 @@ def preview_builder(tab: Tab) -> None:
 
 def open_suggestions(tab: Tab) -> None:
     tab.get_by_test_id("builder.event").click()
-    expect(tab.get_by_role("option").first).to_be_visible()
+    expect(tab.locator(".combobox__option").first).to_be_visible()
 
 
 def build_to(step: str) -> Act:

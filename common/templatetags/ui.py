@@ -204,8 +204,12 @@ def pager(
         "previous_href": link("before", before),
         "shown": shown,
         "total": total,
-        "noun": noun,
+        "noun": _singular(noun) if (shown if total is None else total) == 1 else noun,
     }
+
+
+def _singular(noun: str) -> str:
+    return f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
 
 
 @register.filter
