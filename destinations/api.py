@@ -32,7 +32,9 @@ class ConnectorList(SpaceAPIView):
         operation_id="connectors_list", tags=["Destinations"], responses=shapes.ConnectorSerializer(many=True)
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
-        return Response(shapes.ConnectorSerializer(list(definitions().values()), many=True).data)
+        """All of them on one page."""
+        found = shapes.ConnectorSerializer(list(definitions().values()), many=True).data
+        return Response({"next": None, "previous": None, "results": found})
 
 
 class DestinationList(SpaceAPIView):

@@ -28,6 +28,7 @@ class SpaceList(GenericAPIView):  # type: ignore[type-arg]
     """The spaces that the token reaches."""
 
     serializer_class = shapes.SpaceSerializer
+    pagination_class = KeysetPagination
 
     @extend_schema(operation_id="spaces_list", tags=["Spaces"], responses=shapes.SpaceSerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -187,3 +187,13 @@ def test_openapi_document_names_every_operation_once(owner: User, space: Space, 
     assert len(operations) == len(set(operations))
     assert {"spaces_create", "sources_create", "profiles_list"} <= set(operations)
     assert "token" in document["components"]["securitySchemes"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/spaces/", "/api/v1/spaces/{space}/connectors/"])
+def test_lists_are_pages_as_the_openapi_document_says(path: str, owner: User, space: Space, api_for: Api) -> None:
+    document = api_for(owner).get("/api/v1/schema/?format=json").json()
+    body = api_for(owner).get(path.format(space=space.slug)).json()
+
+    described = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    properties = document["components"]["schemas"][described.rsplit("/", 1)[1]]["properties"]
+    assert set(body) == set(properties) == {"next", "previous", "results"}
