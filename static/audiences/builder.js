@@ -41,6 +41,10 @@ function runPreview() {
 
 if (form) {
   form.addEventListener("input", changed);
+  form.addEventListener("input", (event) => {
+    const field = event.target;
+    if (field.matches("[data-test='builder.count']")) field.nextElementSibling.textContent = field.value === "1" ? "time" : "times";
+  });
   form.addEventListener("change", (event) => {
     const field = event.target;
     if (field.matches("[data-refresh]")) {
