@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.utils import timezone
 
 from audiences.models import ChangedProfiles, ComputeStatus
 from audiences.selectors.connections import connection_rows
 from audiences.services import audiences as services
 from audiences.services.backfill import claim_run, work
-from audiences.services.compute import compute_block
+from audiences.services.compute import compute_block, recheck_block
 from audiences.services.connections import ConnectionSpec, connect
 from audiences.services.first_syncs import open_runs, sync_slice
 from delivery.models import Connection, Delivery, FirstSync
@@ -303,3 +307,24 @@ def test_a_destination_that_was_disabled_gets_what_it_missed(space, owner, audie
 
     assert while_off == 0
     assert [row.profile_id for row in Delivery.objects.all()] == [newcomer.id]
+
+
+def test_an_expired_window_sends_false_without_any_event(space, owner):
+    """F072: 30 days after the last order, with no event at all."""
+    definition = {**ORDERED, "where": {"event": "Order Completed", "window": {"within": {"days": 30}}}}
+    factories.make_event(profile=factories.make_profile(space=space, ids={"user_id": "u1"}), ts=timezone.now())
+    spec = ConnectionSpec(destination=make_destination(space, owner), send_identify=False)
+    audience = services.create_audience(
+        space=space, name="Recent", definition=definition, created_by=owner, destinations=[spec]
+    )
+    while run := claim_run():
+        work(run)
+
+    with time_machine.travel(timezone.now() + timedelta(days=30, seconds=1), tick=False):
+        recheck_block(space=space)
+
+    calls = [json.loads(row.payload) for row in Delivery.objects.order_by("id")]
+    assert [(call["event"], call["properties"][audience.key]) for call in calls] == [
+        ("Audience Entered", True),
+        ("Audience Exited", False),
+    ]

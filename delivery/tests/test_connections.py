@@ -40,6 +40,7 @@ def test_without_history_there_is_no_first_sync(space: Space) -> None:
 
 
 def test_trait_to_a_list_is_refused(space: Space) -> None:
+    """F077."""
     destination = make_destination(space=space, connector="webhook_list")
 
     with pytest.raises(ConnectionNotValidError) as caught:

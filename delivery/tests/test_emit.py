@@ -39,6 +39,7 @@ def counts(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def test_entering_makes_one_track_call(space: Space) -> None:
+    """F062, F073, F090: one call of its own, queued with the change."""
     connection = make_connection(space=space)
     profile = make_profile(space=space, ids=[("user_id", "U1")])
 
@@ -59,6 +60,7 @@ def test_entering_makes_one_track_call(space: Space) -> None:
 
 
 def test_identify_goes_before_track(space: Space) -> None:
+    """F068, F071, F089."""
     connection = make_connection(space=space, send_identify=True)
     profile = make_profile(space=space, ids=[("user_id", "U1")])
 
@@ -69,6 +71,7 @@ def test_identify_goes_before_track(space: Space) -> None:
 
 
 def test_unchanged_value_is_not_sent_again(space: Space) -> None:
+    """F075: people whose membership did not change get no call."""
     connection = make_connection(space=space)
     profile = make_profile(space=space, ids=[("user_id", "U1")])
     emit(space, (profile.id, True))
@@ -79,6 +82,7 @@ def test_unchanged_value_is_not_sent_again(space: Space) -> None:
 
 
 def test_exit_only_for_those_sent_as_entered(space: Space) -> None:
+    """F073, F091."""
     connection = make_connection(space=space)
     sent, never_sent = make_profile(space=space), make_profile(space=space)
     emit(space, (sent.id, True))
@@ -168,6 +172,7 @@ def test_nothing_is_queued_for_what_is_off(space: Space, field: str) -> None:
 
 
 def test_list_destination_collects_net_changes(space: Space) -> None:
+    """F069, F141: a list where an event destination gets calls."""
     destination = make_destination(space=space, connector="webhook_list")
     connection = make_connection(space=space, destination=destination)
     stays, goes = make_profile(space=space), make_profile(space=space)

@@ -42,6 +42,7 @@ def books(connection: Connection) -> dict[str, int]:
 
 
 def test_first_upload_takes_the_whole_list_at_once(space: Space, sink: Sink) -> None:
+    """F078, F079."""
     connection = connected(space, sink)
     change(space, *make_profiles(space, 25))
 
@@ -74,6 +75,7 @@ def test_first_upload_waits_for_the_first_sync(space: Space, sink: Sink) -> None
 
 
 def test_later_only_changes_at_the_cadence(space: Space, sink: Sink) -> None:
+    """F063, F080, F124."""
     connection = connected(space, sink, intervalMinutes=60)
     stays, leaves, new = make_profiles(space, 3)
     change(space, stays, leaves)

@@ -58,6 +58,7 @@ def enter(space: Space, count: int) -> None:
 
 
 def test_two_workers_share_one_cap(space: Space, sink: Sink) -> None:
+    """F119: the excess waits, nothing is dropped."""
     connection = connected(space, sink, cap=20)
     enter(space, 80)
 

@@ -51,7 +51,7 @@ def call(**changes: Any) -> dict[str, Any]:
 
 
 def test_identify_of_an_audience() -> None:
-    """F033, F034, F035, F036, F040."""
+    """F068, F071, F089. F033, F034, F035, F036, F040."""
     assert call() == {
         "type": "identify",
         "userId": "u123",
@@ -62,7 +62,7 @@ def test_identify_of_an_audience() -> None:
 
 
 def test_track_of_an_audience() -> None:
-    """F033, F040."""
+    """F090. F033, F040."""
     assert call(kind="track") == {
         "type": "track",
         "userId": "u123",
@@ -74,6 +74,7 @@ def test_track_of_an_audience() -> None:
 
 
 def test_leaving_is_a_json_false() -> None:
+    """F091."""
     text = as_json(call(kind="track", value=False, event_name="Audience Exited"))
 
     assert b'"first_time_shopper":false' in text

@@ -165,6 +165,7 @@ def test_a_period_counts_only_recent_values(source: Source, space: Space) -> Non
 
 
 def test_every_default_place_of_an_identifier(source: Source, space: Space) -> None:
+    """F092: user id, e-mail and mobile id resolve to one profile."""
     device = {"type": "iOS", "id": "DEV", "advertisingId": "ADV", "adTrackingEnabled": True, "token": "TOK"}
     context = {
         "device": device,
