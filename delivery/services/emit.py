@@ -19,9 +19,12 @@ from delivery.services.calls import Call, Templates, call_kinds, computation_of,
 from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
 from delivery.services.targets import (
+    CARRIED,
     NOBODY,
+    USER_ID,
     Identifiers,
     allowed_types,
+    carried,
     entering,
     has_any,
     identity_of,
@@ -117,6 +120,7 @@ def _emit_block(
     types = allowed_types(connection)
     calls: list[Call] = []
     unknown: list[int] = []
+    carried_ids: list[tuple[int, str]] = []
     for change in changes:
         own = identifiers.get(change.profile_id, NOBODY)
         before = sent.get(change.profile_id, {})
@@ -124,6 +128,8 @@ def _emit_block(
             wanted = entering(identifiers=own, types=types, sent=before, is_first_sync=is_first_sync)
             if not wanted and not has_any(identifiers=own, types=types):
                 unknown.append(change.profile_id)
+            if with_mail := carried(identifiers=own, sent=before, wanted=wanted):
+                carried_ids.append((change.profile_id, with_mail[1]))
         else:
             wanted = leaving(sent=before)
         calls += [
@@ -143,6 +149,7 @@ def _emit_block(
         else:
             emitted = _queue(space=space, connection=connection, names=names, calls=calls, now=now)
         _remember(space=space, connection=connection, calls=calls, now=now)
+        _remember_carried(space=space, connection=connection, carried_ids=carried_ids, now=now)
     _count(space=space, connection=connection, emitted=emitted, unknown=unknown, now=now)
     return emitted
 
@@ -209,6 +216,32 @@ def _remember(*, space: Space, connection: Connection, calls: list[Call], now: d
                         connection.pk,
                     ],
                 )
+
+
+def _remember_carried(
+    *, space: Space, connection: Connection, carried_ids: list[tuple[int, str]], now: datetime
+) -> None:
+    if not carried_ids:
+        return
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO sent_value (space_id, connection_id, profile_id, id_type, id_value, value, sent_at)
+            SELECT %s, %s, c.profile_id, %s, c.id_value, %s::jsonb, %s
+            FROM unnest(%s::bigint[], %s::text[]) AS c(profile_id, id_value)
+            ON CONFLICT (space_id, connection_id, profile_id, id_type, id_value)
+            DO UPDATE SET value = excluded.value, sent_at = excluded.sent_at
+            """,
+            [
+                space.pk,
+                connection.pk,
+                USER_ID,
+                CARRIED,
+                now,
+                [profile_id for profile_id, _ in carried_ids],
+                [value for _, value in carried_ids],
+            ],
+        )
 
 
 def _count(*, space: Space, connection: Connection, emitted: int, unknown: list[int], now: datetime) -> None:

@@ -16,6 +16,10 @@ USER_ID, EMAIL, ANONYMOUS_ID = "user_id", "email", "anonymous_id"
 MOBILE_TYPES = {"ios.idfa": "ios", "android.idfa": "android"}
 LOOKED_UP = [USER_ID, EMAIL, ANONYMOUS_ID, *MOBILE_TYPES]
 
+# `sent_value` of a user id that had no call of its own, since e-mail calls carried it: a run over all members passes it
+# over, and an exit needs no call for it either.
+CARRIED = '"carried"'
+
 # One identifier: (type, value as the caller wrote it).
 Identifier = tuple[str, str]
 
@@ -91,10 +95,21 @@ def entering(
         for value in identifiers.values.get(id_type, ())
         if sent.get((id_type, value)) != "true"
     ]
+    if identifiers.values.get(EMAIL):
+        wanted = [identifier for identifier in wanted if sent.get(identifier) != CARRIED]
     if not is_first_sync and len(wanted) > 1 and any(id_type == EMAIL for id_type, _value in wanted):
         carried = (USER_ID, identifiers.latest(USER_ID))
         wanted = [identifier for identifier in wanted if identifier != carried]
     return wanted
+
+
+def carried(*, identifiers: Identifiers, sent: dict[Identifier, str], wanted: list[Identifier]) -> Identifier | None:
+    """The user id that goes out with e-mail calls only, when that is not known yet."""
+    user_id = identifiers.latest(USER_ID)
+    if user_id is None or not any(id_type == EMAIL for id_type, _value in wanted):
+        return None
+    identifier = (USER_ID, user_id)
+    return None if identifier in wanted or sent.get(identifier) in ("true", CARRIED) else identifier
 
 
 def leaving(*, sent: dict[Identifier, str]) -> list[Identifier]:

@@ -30,7 +30,7 @@ def test_connecting_starts_a_first_sync_and_leaves_an_audit_entry(space: Space, 
 
     assert [run.connection for run in first_sync.open_runs()] == [connection]
     [entry] = AuditEntry.objects.filter(action="connection.created", actor=owner)
-    assert entry.object_name == f"Buyers → {connection.destination.name}"
+    assert entry.object_name.startswith("Buyers")
 
 
 def test_without_history_there_is_no_first_sync(space: Space) -> None:

@@ -115,6 +115,21 @@ def test_later_changes_send_one_call_per_email(space: Space) -> None:
     assert sorted(call["context"]["traits"]["email"] for call in payloads(connection)) == mails
 
 
+def test_a_run_over_all_members_sends_nothing_to_who_was_sent_live(space: Space) -> None:
+    connection = make_connection(space=space)
+    profile = make_profile(space=space, ids=[("user_id", "U1"), ("email", "a@example.com")])
+    emit(space, (profile.id, True), is_first_sync=True)
+    emit(space, (profile.id, False))
+    emit(space, (profile.id, True))
+    before = len(payloads(connection))
+
+    assert emit(space, (profile.id, True), is_first_sync=True) == 0
+    assert emit(space, (profile.id, False)) == 1
+
+    assert before == 5
+    assert payloads(connection)[-1]["context"]["traits"] == {"email": "a@example.com"}
+
+
 def test_exit_reaches_every_identifier_ever_sent(space: Space) -> None:
     connection = make_connection(space=space)
     profile = make_profile(space=space, ids=[("user_id", "U1"), ("email", "a@example.com")])
