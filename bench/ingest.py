@@ -79,7 +79,8 @@ def evaluate_everybody(space: Any) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO changed_profiles (space_id, profile_ids, max_received_at) SELECT space_id, array_agg(id), now() "
+            "INSERT INTO changed_profiles (space_id, profile_ids, max_received_at) "
+            "SELECT space_id, array_agg(id), now() "
             "FROM profile WHERE space_id = %s GROUP BY space_id, id / 1000",
             [space.pk],
         )

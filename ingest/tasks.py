@@ -7,7 +7,6 @@ import time
 from celery import shared_task
 from django.conf import settings
 
-
 # Names this kind of work to `common.slots`.
 LOCK_CLASS = 71_003
 
