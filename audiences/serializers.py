@@ -90,7 +90,7 @@ class PersonSerializer(serializers.Serializer[Person]):
     """A profile in a list."""
 
     id = serializers.CharField(source="segment_id")
-    label = serializers.CharField()  # type: ignore[assignment] - the wire name; Field.label is not used
+    label = serializers.CharField()  # type: ignore[assignment]
     identifiers = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     traits = serializers.DictField()
 
