@@ -20,6 +20,7 @@ from audiences.models import Audience, ChangedProfiles
 from audiences.services.definitions import Compiled, audience_references, compiled
 from audiences.services.locks import try_lock_space
 from delivery.services.emit import Change, emit_changes
+from delivery.services.resending import resend_to_new_identifiers
 from spaces.models import Space
 
 logger = logging.getLogger(__name__)
@@ -193,7 +194,9 @@ def compute_block(*, space: Space) -> int:
         whole = [row for row in rows if row[1] is None or row[2] is None]
         partial = [row for row in rows if row[1] is not None and row[2] is not None]
         if whole:
-            evaluate(space=space, audiences=audiences, scope=_scope(whole), now=now)
+            scope = _scope(whole)
+            evaluate(space=space, audiences=audiences, scope=scope, now=now)
+            resend_to_new_identifiers(space=space, profile_ids=scope.ids, now=now)
         if partial:
             touched = Touched(
                 events=frozenset(_event(text) for row in partial for text in row[1] or ()),

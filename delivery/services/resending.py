@@ -1,0 +1,47 @@
+"""A new identifier of a member: what was sent for the others is sent with it too (destinations-and-sync.md §2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection as database
+
+from delivery.models import Connection
+from delivery.services.copying import bigint_array
+from delivery.services.emit import Change, emit_changes
+from spaces.models import Space
+
+
+def resend_to_new_identifiers(*, space: Space, profile_ids: Sequence[int], now: datetime) -> int:
+    """Send entries for identifiers that these profiles gained since they were sent as entered; returns how many calls.
+
+    Values did not change, so only identifiers without a call of their own get one. Off by the space's setting.
+    """
+    if not space.resend_on_new_identifier:
+        return 0
+    with database.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT c.id, s.profile_id FROM delivery_connection c
+            JOIN sent_value s ON s.space_id = c.space_id AND s.connection_id = c.id
+            AND s.profile_id = ANY(%s::bigint[])
+            WHERE c.space_id = %s AND c.removed_at IS NULL AND c.is_enabled
+            AND s.value = 'true'::jsonb AND s.sent_at < %s
+            """,
+            [bigint_array(profile_ids), space.pk, now],
+        )
+        members: dict[int, list[int]] = defaultdict(list)
+        for connection_id, profile_id in cursor.fetchall():
+            members[connection_id].append(profile_id)
+    return sum(
+        emit_changes(
+            space=space,
+            computation_id=connection.computation_id,
+            changes=[Change(profile_id=profile_id, value=True) for profile_id in sorted(members[connection.pk])],
+            now=now,
+            connections=[connection],
+        )
+        for connection in Connection.objects.filter(pk__in=members).order_by("pk")
+    )
