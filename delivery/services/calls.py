@@ -110,7 +110,7 @@ class Templates:
         for place, one in zip(PLACES, values, strict=False):
             if one is not None:
                 filled[place] = one
-        return "".join(encode(filled[part]).decode() if part in filled else part for part in parts)
+        return "".join([encode(filled[part]).decode() if part in filled else part for part in parts])
 
     def _build(self, kind: CallKind, value: bool, identity: Identity, values: tuple[str | None, ...]) -> list[str]:
         places = [None if one is None else place for one, place in zip(values, PLACES, strict=False)]

@@ -84,9 +84,12 @@ class Worker:
             wait = self._serve(is_over=is_over)
             self._flush(started)
             self._renew(started)
-            if self._is_idle and (is_over or not self._found_work):
+            if not self._is_idle:
+                self._move(wait)
+            elif is_over or not self._found_work:
                 break
-            self._move(wait)
+            else:
+                self._look_at = 0.0
         for lane in self._lanes.values():
             lane.breaker.write(self._clock(), is_last=True)
         return not is_over
@@ -196,19 +199,25 @@ class Worker:
         for start in range(0, len(results), BLOCK):
             self._collect(timeout=None)
             self._recorder.submit(results[start : start + BLOCK])
+        if not self._recorder.is_busy:
+            self._claim_followers()
         for lane in self._lanes.values():
-            lane.claim_at = 0.0
             lane.breaker.write(self._clock())
 
     def _collect(self, *, timeout: float | None) -> bool:
-        """Whether no block is being written; after one was, followers of its calls may be claimed."""
+        """Whether no block is being written."""
         if not self._recorder.is_busy:
             return True
         is_free = self._recorder.collect(timeout=timeout)
         if is_free:
-            for lane in self._lanes.values():
-                lane.claim_at = 0.0
+            self._claim_followers()
         return is_free
+
+    def _claim_followers(self) -> None:
+        """What was written down frees the next calls of the same profiles: look again, and do not end before."""
+        self._found_work = True
+        for lane in self._lanes.values():
+            lane.claim_at = 0.0
 
     def _renew(self, monotonic: float) -> None:
         """Hold on to calls that wait longer than a part of their lease."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 import uuid
 
+import pytest
 import redis
 from django.conf import settings
 
@@ -45,3 +46,37 @@ def test_nothing_goes_while_valkey_is_away() -> None:
     waits = [cap.take(wanted=1) for _ in range(3)]
 
     assert all(wait > 0 for wait in waits)
+
+
+def test_high_cap_is_asked_for_rarely() -> None:
+    own = client()
+    key = f"test:{uuid.uuid4()}"
+    own.set(key, 0)
+    cap = Cap(key=key, per_second=100_000, client=own)
+
+    waits = [cap.take(wanted=1) for _ in range(200)]
+
+    stored = own.get(key)
+    seconds, micros = own.time()
+    assert sum(1 for wait in waits if wait == 0.0) > 0
+    assert isinstance(stored, bytes)
+    # Reserved once: 20 ms of slots, no matter how few calls wait.
+    assert int(stored) - (seconds * 1_000_000 + micros) <= 22_000
+
+
+def test_missed_slots_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = 1000.0
+    monkeypatch.setattr("delivery.services.rate.time.monotonic", lambda: moment)
+    key = f"test:{uuid.uuid4()}"
+    own = client()
+    own.set(key, 0)
+    cap = Cap(key=key, per_second=100, client=own)
+
+    assert cap.take(wanted=10) == 0.0
+    # The slots at 10.3, 20.6, 30.9 … ms: after 55 ms the first three are late by more than 20 ms.
+    moment = 1000.055
+    taken = 0
+    while cap._left and cap.take(wanted=10) == 0.0:
+        taken += 1
+
+    assert taken == 2

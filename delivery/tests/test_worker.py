@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.utils import timezone
 
 from delivery.models import HELD, Connection
@@ -94,6 +95,20 @@ def test_many_calls_arrive_once_each(space: Space, sink: Sink, run_worker: RunWo
     assert len(set(sink.message_ids)) == 300
     assert set(sink.message_ids) == sent
     assert books(connection) == {"emitted": 300, "delivered": 300}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outcomes_are_written_while_calls_go_on(space: Space, sink: Sink, run_worker: RunWorker) -> None:
+    connection = connected(space, sink, requests_per_second=10_000)
+    ids = enter(space, 30)
+    enter(space, profile_ids=ids, value=False)
+
+    is_done = run_worker()
+
+    assert is_done
+    assert len(sink.message_ids) == 60
+    assert outcomes(connection) == [("delivered", None, 1, 200)] * 60
+    assert books(connection) == {"emitted": 60, "delivered": 60}
 
 
 def test_calls_of_a_profile_keep_their_order(space: Space, sink: Sink, run_worker: RunWorker) -> None:

@@ -37,9 +37,12 @@ def _is_plain(value: Any) -> bool:
     else:
         return kind is not float
     # The walk costs more than the writing: scalars are passed over without a call each.
-    return _SCALARS.issuperset(map(type, items)) or all(
-        _is_plain(item) for item in items if type(item) not in _SCALARS
-    )
+    if _SCALARS.issuperset(map(type, items)):
+        return True
+    for item in items:  # noqa: SIM110 - a generator costs twice as much
+        if type(item) not in _SCALARS and not _is_plain(item):
+            return False
+    return True
 
 
 def _as_javascript(value: Any) -> Any:

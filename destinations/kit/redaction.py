@@ -24,8 +24,13 @@ def redact(text: str, secrets: Collection[str]) -> str:
 
 def shown_headers(headers: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
     if not secrets:
-        return {name: REDACTED if _tells_secrets(name) else value for name, value in headers.items()}
+        return dict(_shown_plain(tuple(headers.items())))
     return {name: REDACTED if _tells_secrets(name) else redact(value, secrets) for name, value in headers.items()}
+
+
+@lru_cache(maxsize=256)
+def _shown_plain(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return {name: REDACTED if _tells_secrets(name) else value for name, value in headers}
 
 
 @lru_cache(maxsize=1024)
