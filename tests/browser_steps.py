@@ -52,6 +52,11 @@ def echo(product: Product, name: str) -> dict[str, Any]:
     return answer
 
 
+def people_in(received: dict[str, Any]) -> set[str]:
+    """The user ids that a receiver got; a member with several e-mails is sent once for each."""
+    return {request["body"]["userId"] for request in received["requests"]}
+
+
 def order_twice(product: Product, people: list[str]) -> None:
     """Two orders of each person in one /v1/batch request, as an SDK sends them."""
     orders = [{"type": "track", "userId": person, "event": "Order Completed"} for person in people for _ in range(2)]
