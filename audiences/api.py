@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from audiences.models import Audience
 from audiences.selectors import audiences as selectors
@@ -26,7 +27,7 @@ from audiences.serializers import (
 )
 from audiences.services import audiences as services
 from audiences.services.connections import connect, live_connections
-from common.errors import InvalidError
+from common.api import page_limit, whole_number
 from engine import conditions
 from spaces.api_base import SpaceAPIView
 
@@ -99,9 +100,8 @@ class AudienceMembersView(AudienceView):
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The members, a keyset page at a time."""
-        limit = _whole(request, "limit", default=50, most=200)
-        after = _whole(request, "after", default=0, most=2**62)
-        people, following = selectors.members(audience=self.audience(), after=after, limit=max(limit, 1))
+        limit, after = page_limit(request), whole_number(request, "after", default=0)
+        people, following = selectors.members(audience=self.audience(), after=after, limit=limit)
         url = None
         if following is not None:
             url = f"{request.build_absolute_uri(request.path)}?after={following}&limit={limit}"
@@ -141,19 +141,8 @@ class AudiencePreviewView(SpaceAPIView):
         return Response(PreviewSerializer(preview).data)
 
 
-class ConditionSchemaView(SpaceAPIView):
-    serializer_class = PreviewSerializer
-
+class ConditionSchemaView(APIView):
     @extend_schema(operation_id="schemas_condition", responses={200: dict})
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The JSON Schema of a condition (definitions.md §1)."""
         return Response(conditions.schema())
-
-
-def _whole(request: Request, name: str, *, default: int, most: int) -> int:
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or int(text) > most:
-        raise InvalidError.at(f"/{name}", f"{name} must be a whole number from 0 to {most}.")
-    return int(text)

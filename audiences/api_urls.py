@@ -12,5 +12,4 @@ urlpatterns = [
     path("audiences/<str:audience>/", api.AudienceDetailView.as_view()),
     path("audiences/<str:audience>/members/", api.AudienceMembersView.as_view()),
     path("audiences/<str:audience>/connections/", api.AudienceConnectionsView.as_view()),
-    path("schemas/condition.json", api.ConditionSchemaView.as_view()),
 ]

@@ -11,6 +11,7 @@ from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -20,13 +21,33 @@ from common.errors import FieldError, InvalidError, ProductError
 DEEPEST = 100
 
 
+MOST_A_PAGE = 200
+USUAL_A_PAGE = 50
+
+
+def whole_number(request: Request, name: str, *, default: int, least: int = 0, most: int = 2**62) -> int:
+    """A query parameter that is a whole number; InvalidError naming it when it is something else or out of bounds."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or not least <= int(text) <= most:
+        raise InvalidError.at(f"/{name}", f"{name} must be a whole number from {least} to {most}.")
+    return int(text)
+
+
+def page_limit(request: Request) -> int:
+    """`?limit=`: how many rows a page has."""
+    return whole_number(request, "limit", default=USUAL_A_PAGE, least=1, most=MOST_A_PAGE)
+
+
 class KeysetPagination(CursorPagination):
     """`{"next", "previous", "results"}`; `?limit=` up to 200, 50 by default."""
 
-    page_size = 50
     page_size_query_param = "limit"
-    max_page_size = 200
     ordering = "-pk"
+
+    def get_page_size(self, request: Request) -> int:
+        return page_limit(request)
 
 
 class StorableJSONParser(JSONParser):

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from common.api import page_limit
 from delivery.models import Connection
 from delivery.selectors import books
 from delivery.selectors.calls import STATUSES, call_page
@@ -26,8 +27,6 @@ from delivery.serializers import (
 from delivery.services import connections as services
 from delivery.services.replay import replay
 from spaces.api_base import SpaceAPIView
-
-MOST = 200
 
 
 class ConnectionView(SpaceAPIView):
@@ -123,9 +122,9 @@ class DeliveryListView(SpaceAPIView):
         """Emitted calls, newest first. `profile` is a Segment ID."""
         query = request.query_params
         wanted = call_filter(self.space, query.get)
-        limit = query.get("limit", "50")
-        size = min(MOST, max(1, int(limit))) if limit.isascii() and limit.isdigit() and len(limit) < 6 else 50
-        page = call_page(self.space, wanted, after=query.get("after", ""), before=query.get("before", ""), size=size)
+        page = call_page(
+            self.space, wanted, after=query.get("after", ""), before=query.get("before", ""), size=page_limit(request)
+        )
         context = {"show": shows(self.member)}
         return Response(
             {

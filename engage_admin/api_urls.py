@@ -6,12 +6,14 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.permissions import IsAuthenticated
 
+from audiences.api import ConditionSchemaView
 from engage_admin.api_docs import api_docs
 from engage_admin.api_profiles import ProfileAudiences
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularJSONAPIView.as_view(permission_classes=[IsAuthenticated]), name="api_schema"),
     path("docs/", api_docs, name="api_docs"),
+    path("schemas/condition.json", ConditionSchemaView.as_view()),
     path("", include("spaces.api_urls")),
     path("spaces/<slug:space>/", include("profiles.api_urls")),
     path("spaces/<slug:space>/profiles/<str:segment_id>/audiences/", ProfileAudiences.as_view()),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet, Sum
 
-from ingest.models import RejectedMessage, SourceCounter
+from ingest.models import RejectedMessage, SourceCounter, UnknownWriteKey
 from spaces.models import Source, Space
 
 DAY = timedelta(hours=24)
@@ -46,3 +46,9 @@ def counts_by_hour(source: Source, *, now: datetime) -> list[tuple[datetime, int
 
 def rejected_of(source: Source) -> QuerySet[RejectedMessage]:
     return RejectedMessage.objects.filter(space_id=source.space_id, source_id=source.pk)
+
+
+def unknown_write_keys(*, now: datetime) -> list[UnknownWriteKey]:
+    """Write keys named in the last 24 hours that no source has, the most used first. Only prefixes are kept."""
+    since = now - timedelta(hours=24)
+    return list(UnknownWriteKey.objects.filter(last_seen_at__gte=since).order_by("-requests")[:5])

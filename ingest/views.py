@@ -10,8 +10,8 @@ from django.views.decorators.http import require_GET
 from common.keyset import keyset_page
 from ingest import selectors
 from ingest.readable import readable
-from spaces.access import SpaceRequest, space_view
-from spaces.models import Source
+from spaces.access import SpaceRequest, allows, space_view
+from spaces.models import Role, Source
 from spaces.selectors import sources_of
 
 
@@ -22,6 +22,7 @@ def source_counts(request: SpaceRequest) -> HttpResponse:
     shown = {
         "sources": sources_of(request.space),
         "counts": _Zeros(selectors.counts_by_source(request.space, now=timezone.now())),
+        "unknown": selectors.unknown_write_keys(now=timezone.now()) if allows(request.member, Role.ADMIN) else [],
     }
     return render(request, "spaces/_source_rows.html" if request.htmx else "spaces/source_list.html", shown)
 

@@ -149,3 +149,33 @@ def test_an_outsider_sees_nothing(api_for, outsider, space, api):
 
     assert stranger.get(url(space)).status_code == 404
     assert stranger.get(url(space, f"{audience}/")).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=-5", "limit=x", "limit=9999999999999999999999"])
+@pytest.mark.parametrize("path", ["audiences/", "deliveries/"])
+def test_a_limit_that_is_none_is_refused(api, space, path, query):
+    answer = api.get(f"/api/v1/spaces/{space.slug}/{path}?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["path"] == "/limit"
+
+
+def test_an_audience_of_accounts_is_not_connected(api, space, owner):
+    destination = create_destination(
+        space=space, actor=owner, name="CRM", connector="webhook", settings=ECHO, is_enabled=True
+    )
+    accounts = {"version": 1, "collection": "accounts", "where": {"trait": "employees", "greater_than": 100}}
+    audience = create(api, space, definition=accounts).json()["id"]
+
+    answer = api.post(url(space, f"{audience}/connections/"), {"destination": destination.public_id}, format="json")
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "accounts"
+    assert not destination.connections.exists()
+
+
+def test_the_schema_of_conditions_is_published(api):
+    answer = api.get("/api/v1/schemas/condition.json")
+
+    assert answer.status_code == 200
+    assert answer.json()["$schema"].startswith("https://json-schema.org/")

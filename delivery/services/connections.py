@@ -19,6 +19,7 @@ from delivery.services.calls import connector_of
 from delivery.services.counters import Count
 from delivery.tasks import deliver
 from destinations.models import Destination
+from profiles.models import USERS
 from spaces import audit
 from spaces.models import Space, User
 
@@ -241,6 +242,9 @@ def _validate(connection: Connection) -> None:
                 detail=f"{definition.name} takes lists of people, and a trait is not one. Choose an event destination.",
             )
         )
+    if connection.collection != USERS:
+        detail = "Only audiences of users are sent to destinations. Account audiences can be read through the API."
+        errors.append(FieldError(path="/destination", code="accounts", detail=detail))
     chosen = [kind for kind in ("identify", "track") if getattr(connection, f"send_{kind}")]
     if not chosen:
         errors.append(

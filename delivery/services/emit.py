@@ -39,8 +39,8 @@ from spaces.models import Space
 SLICE = 5_000
 NO_IDENTIFIER = "NO_IDENTIFIER"
 NO_IDENTIFIER_DETAIL = (
-    "The profile has none of the identifiers that this connection sends. It is sent once it gets a user id or an "
-    "e-mail address, or when the audience includes anonymous users."
+    "The profile has none of the identifiers that this connection sends: no user id and no e-mail address. Once it has "
+    "one, Resync sends it."
 )
 # Advisory locks of one connection: (this number, connection id).
 LOCK_CLASS = 71_001
