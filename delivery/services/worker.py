@@ -6,6 +6,7 @@ hangs or fails holds nothing but its own slots. Calls are claimed in blocks, out
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -65,11 +66,14 @@ class Worker:
 
     def run(self, *, seconds: float) -> bool:
         """Serve for at most `seconds` (answers that are on the way are awaited). True when nothing was left to do."""
+        # Each call makes many short-lived objects; without this every collection walks the whole program for them.
+        gc.freeze()
         try:
             with outbox.plain_plans():
                 return self._run(seconds)
         finally:
             self._recorder.close()
+            gc.unfreeze()
 
     def _run(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

@@ -74,7 +74,7 @@ def serving() -> Iterator[Sink]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.request_queue_size = 200
+    server.socket.listen(200)  # many connections come at once; the usual five would drop some
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     sink.url = f"http://127.0.0.1:{server.server_address[1]}/in"
