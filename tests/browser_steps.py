@@ -57,6 +57,16 @@ def people_in(received: dict[str, Any]) -> set[str]:
     return {request["body"]["userId"] for request in received["requests"]}
 
 
+def calls_in(received: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(type, user id, e-mail) of each call: on first sync every identifier is sent once by each type (F095)."""
+    found = []
+    for request in received["requests"]:
+        body = request["body"]
+        email = (body.get("traits") or body["context"].get("traits") or {}).get("email", "")
+        found.append((body["type"], body.get("userId", body.get("anonymousId", "")), email))
+    return found
+
+
 def order_twice(product: Product, people: list[str]) -> None:
     """Two orders of each person in one /v1/batch request, as an SDK sends them."""
     orders = [{"type": "track", "userId": person, "event": "Order Completed"} for person in people for _ in range(2)]

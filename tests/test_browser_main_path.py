@@ -14,6 +14,7 @@ from tests.browser import Complaints, findings, overflow, running_chromium, seri
 from tests.browser_steps import (
     BUYERS,
     build,
+    calls_in,
     connect,
     echo,
     make_audience,
@@ -129,6 +130,7 @@ def test_main_path(page: Page, product: Product) -> None:
     product.wait_idle()
     received = echo(product, "main-path")
     assert received["repeated_message_ids"] == 0
+    assert len(set(calls_in(received))) == received["total"]
     expect(row.get_by_test_id("audience.delivered")).to_have_text(f"{received['total']:,}")
 
     order_twice(product, [f"main-path-{number}" for number in range(5)])
