@@ -29,7 +29,7 @@ test: $(DEV_STAMP)
 	ENGAGE_CHROMIUM="$$chromium" exec $(BIN)/python -m launcher test -- $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(DEV_STAMP)
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m launcher test -- sh -ec 'set -x; \

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.common import interleaved, line, note, scratch_database
+from bench.worker import real_worker
 
 ROUNDS = 5
 CALLS = 10_000
@@ -138,6 +139,37 @@ def measure_deliver(connection: Any, url: str, database_url: str) -> None:
 
     bare()
     value, limit, ratio = interleaved(ROUNDS, bare, product)
+    line("deliver_one_process", value, "calls/s", limit=limit, ratio=ratio)
+
+
+def measure_deliver_by_worker(connection: Any, url: str, database_url: str) -> None:
+    """The same with one Celery worker as `make run` starts it, in place of one process."""
+    import psycopg
+    from django.db import connection as database
+
+    from bench import bare_deliver
+
+    emit(connection, CALLS)
+    bodies = payloads()
+
+    def bare() -> float:
+        with psycopg.connect(database_url, autocommit=True) as own:
+            bare_deliver.fill(own, bodies)
+            done, seconds = bare_deliver.run(own, url)
+        return done / seconds
+
+    def product() -> float:
+        emit(connection, CALLS)
+        with database.cursor() as cursor:
+            cursor.execute("ANALYZE delivery")
+        started = time.perf_counter()
+        worker.deliver()
+        return CALLS / (time.perf_counter() - started)
+
+    with real_worker(database_url) as worker:
+        product()
+        bare()
+        value, limit, ratio = interleaved(ROUNDS, bare, product)
     line("deliver", value, "calls/s", limit=limit, ratio=ratio)
 
 
@@ -179,6 +211,7 @@ def main(stages: list[str]) -> None:
         if "deliver" in stages:
             note("deliver")
             measure_deliver(connection, url, database_url)
+            measure_deliver_by_worker(connection, url, database_url)
         if "emit" in stages:
             note("emit")
             measure_emit(connection)

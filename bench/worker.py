@@ -11,25 +11,38 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.conf import settings
 from django.db import connection
 
 from bench.common import PROJECT
 
-QUEUES = "ingest,compute"
+QUEUES = "ingest,compute,deliver"
 CONCURRENCY = "6"
 
 
 class RealWorker:
-    """`drain` wakes it and waits until everything received is stored and evaluated."""
+    """Wakes the worker as the product does, and waits until there is nothing left to do."""
 
     def drain(self) -> None:
+        """Until everything received is stored and evaluated."""
         from ingest.tasks import process_inbound
 
-        process_inbound.apply_async(ignore_result=True)
-        process_inbound.apply_async(ignore_result=True)
+        for _ in range(settings.ENGAGE_INGEST_RUNS):
+            process_inbound.apply_async(ignore_result=True)
+        self._wait("SELECT EXISTS (SELECT FROM inbound_batch) OR EXISTS (SELECT FROM changed_profiles)")
+
+    def deliver(self) -> None:
+        """Until the outbox is empty."""
+        from delivery.tasks import deliver
+
+        for _ in range(settings.ENGAGE_DELIVER_RUNS):
+            deliver.apply_async(ignore_result=True)
+        self._wait("SELECT EXISTS (SELECT FROM delivery)")
+
+    def _wait(self, busy: str) -> None:
         with connection.cursor() as cursor:
             while True:
-                cursor.execute("SELECT EXISTS (SELECT FROM inbound_batch) OR EXISTS (SELECT FROM changed_profiles)")
+                cursor.execute(busy)
                 if not cursor.fetchone()[0]:
                     return
                 time.sleep(0.02)

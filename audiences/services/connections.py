@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from delivery.services import connections as delivery_connections
-from delivery.services.connections import ComputationRef
 from django.db import transaction
 
 from audiences.models import Audience
@@ -14,6 +12,8 @@ from audiences.tasks import first_syncs
 from common.errors import ConflictError
 from common.tasks import enqueue
 from delivery.models import Connection
+from delivery.services import connections as delivery_connections
+from delivery.services.connections import ComputationRef
 from destinations.models import Destination
 from spaces.models import User
 

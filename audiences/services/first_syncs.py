@@ -6,8 +6,6 @@ paused connection is switched on again the same run also sends the exits that we
 
 from __future__ import annotations
 
-from delivery.services import first_sync as runs
-from delivery.services.emit import Change, emit_changes
 from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
@@ -15,6 +13,8 @@ from django.utils import timezone
 from audiences.models import Audience, ComputeStatus
 from audiences.services.locks import try_lock_space
 from delivery.models import FirstSync
+from delivery.services import first_sync as runs
+from delivery.services.emit import Change, emit_changes
 
 SLICE_PROFILES = 2_000
 
