@@ -20,7 +20,7 @@ from bench.worker import RealWorker, real_worker
 
 ROUNDS = 5
 AUDIENCES = 20
-BATCHES_A_ROUND = 200
+BATCHES_A_ROUND = 400
 EVENTS_A_BATCH = 100
 
 
