@@ -203,25 +203,26 @@ def measure_resolve() -> None:
     drain()
 
 
-def measure_memory(events: int = 1_000_000) -> None:
-    """Resident memory of a worker over a million events: at the start (after a first block), the peak, the end."""
+def measure_memory(worker: RealWorker, events: int = 1_000_000) -> None:
+    """Resident memory of every process of a worker over a million events: after a warm-up, at its highest, at the end."""
     import psutil
 
     from spaces.models import Source
 
     source = Source.objects.get(name="bench")
     shop = Shop(seed=31)
-    process = psutil.Process()
-    readings: list[float] = []
+    readings: dict[int, list[float]] = {}
     started = time.perf_counter()
     for _ in range(events // 20_000):
         fill(source, [shop.batch() for _ in range(200)])
-        drain()
-        readings.append(process.memory_info().rss / 1e6)
-    took = time.perf_counter() - started
-    start, peak, end = readings[min(2, len(readings) - 1)], max(readings), readings[-1]
-    note(f"  {events:,} events in {took:.0f} s")
-    line("ingest_memory", end, "MB", start=round(start, 1), peak=round(peak, 1), events=events)
+        worker.drain()
+        tree = psutil.Process(worker.pid)
+        for process in (tree, *tree.children(recursive=True)):
+            readings.setdefault(process.pid, []).append(process.memory_info().rss / 1e6)
+    note(f"  {events:,} events in {time.perf_counter() - started:.0f} s")
+    for number, values in enumerate(readings.values()):
+        start, peak, end = values[min(4, len(values) - 1)], max(values), values[-1]
+        line("ingest_memory", end, "MB", process=number, start=round(start, 1), peak=round(peak, 1), events=events)
 
 
 def main(stages: list[str]) -> None:
@@ -235,7 +236,8 @@ def main(stages: list[str]) -> None:
         if "resolve" in wanted:
             measure_resolve()
         if "memory" in wanted:
-            measure_memory()
+            with real_worker(url) as worker:
+                measure_memory(worker)
         if "accept" in wanted:
             from bench.ingest_accept import measure_accept
 

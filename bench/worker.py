@@ -23,6 +23,9 @@ CONCURRENCY = "6"
 class RealWorker:
     """Wakes the worker as the product does, and waits until there is nothing left to do."""
 
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
     def drain(self) -> None:
         """Until everything received is stored and evaluated."""
         from ingest.tasks import process_inbound
@@ -56,7 +59,7 @@ def real_worker(url: str) -> Iterator[RealWorker]:
     command += ["--concurrency", CONCURRENCY, "--queues", QUEUES, "--without-gossip", "--without-mingle"]
     process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
     try:
-        yield RealWorker()
+        yield RealWorker(process.pid)
     finally:
         process.terminate()
         process.wait(60)

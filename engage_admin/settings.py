@@ -238,8 +238,8 @@ ENGAGE_DEDUPE_DAYS = env_int("ENGAGE_DEDUPE_DAYS", 7)
 ENGAGE_EVENT_RETENTION_MONTHS = env_int("ENGAGE_EVENT_RETENTION_MONTHS", 36)
 # Delivery runs at once, over all worker processes; each serves every destination, at most two are useful a core.
 ENGAGE_DELIVER_RUNS = env_int("ENGAGE_DELIVER_RUNS", 2)
-# Ingest runs at once. One run and its database backend fill two cores; more are of use with more cores.
-ENGAGE_INGEST_RUNS = env_int("ENGAGE_INGEST_RUNS", 1)
+# Ingest runs at once, over all worker processes: while one waits for the database the other computes.
+ENGAGE_INGEST_RUNS = env_int("ENGAGE_INGEST_RUNS", 2)
 ENGAGE_DELIVERY_RETENTION_DAYS = env_int("ENGAGE_DELIVERY_RETENTION_DAYS", 30)
 ENGAGE_REJECTED_RETENTION_DAYS = env_int("ENGAGE_REJECTED_RETENTION_DAYS", 30)
 # Hosts and networks that deliveries may reach although they are not public, e.g. "127.0.0.0/8,10.1.2.3".
