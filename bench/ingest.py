@@ -204,7 +204,7 @@ def measure_resolve() -> None:
 
 
 def measure_memory(worker: RealWorker, events: int = 1_000_000) -> None:
-    """Resident memory of every process of a worker over a million events: after a warm-up, at its highest, at the end."""
+    """Resident memory of every process of a worker over a million events: after a warm-up, at most, at the end."""
     import psutil
 
     from spaces.models import Source
