@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from common.gallery import gallery
 from engage_admin.health import healthz
 from engage_admin.home import home
 
@@ -22,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
 ]
 if settings.ENGAGE_DEMO:
     urlpatterns.append(path("echo/", include("demo.urls")))
+if settings.DEBUG:
+    urlpatterns.append(path("_gallery/", gallery))
 
 handler400 = "spaces.views.errors.bad_request"
 handler403 = "spaces.views.errors.permission_denied"
