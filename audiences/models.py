@@ -35,13 +35,20 @@ class ComputeStatus(models.TextChoices):
     FAILED = "Failed"
 
 
+class AudiencePurpose(models.TextChoices):
+    AUDIENCE = "audience"
+    JOURNEY_ENTRY = "journey_entry"
+
+
 class AudienceQuerySet(SpaceQuerySet):
     def live(self) -> AudienceQuerySet:
-        return self.filter(deleted_at=None)
+        """Audiences that people see: not deleted, and not the entry condition of a journey."""
+        return self.filter(deleted_at=None, purpose=AudiencePurpose.AUDIENCE)
 
     def evaluated(self) -> AudienceQuerySet:
         """Audiences that real-time evaluation keeps up to date (also while their backfill runs)."""
-        return self.live().filter(
+        return self.filter(
+            deleted_at=None,
             is_enabled=True,
             status__in=[ComputeStatus.PREPARING, ComputeStatus.COMPUTING, ComputeStatus.LIVE],
         )
@@ -52,11 +59,15 @@ class Audience(TimeStamped):
 
     `historical_from`: only events received at or after it count; null = all history (F122, F123).
     `size` is kept in the transaction that changes membership.
+    The entry condition of a published journey is computed as an audience of its own, by `purpose`; its key is its id.
     """
 
     public_id = models.CharField(max_length=40, unique=True, default=new_audience_id, editable=False)
     space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255, editable=False)
+    purpose = models.CharField(
+        max_length=20, choices=AudiencePurpose.choices, default=AudiencePurpose.AUDIENCE, editable=False
+    )
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     collection = models.SmallIntegerField(default=USERS)

@@ -67,7 +67,7 @@ def home(request: SpaceRequest) -> HttpResponse:
 
 
 def audiences_of(space: Space) -> QuerySet[Audience]:
-    return Audience.objects.in_space(space).filter(deleted_at=None)
+    return Audience.objects.in_space(space).live()
 
 
 def destinations_of(space: Space) -> QuerySet[Destination]:

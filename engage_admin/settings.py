@@ -226,6 +226,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Called with every evaluation, in its transaction: the journeys move the people it concerns.
+COMPUTATION_FOLLOWER = "journeys.services.following.follow"
 # A task is a wake-up or a block of work of at most ENGAGE_TASK_SECONDS; one that was lost is simply sent again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from audiences.compiler import IdRange
 from audiences.models import Audience, ComputeRun, ComputeStatus
-from audiences.services.compute import evaluate, evaluated_audiences
+from audiences.services.compute import dependents_of, evaluate, evaluated_audiences
 from audiences.services.definitions import compiled
+from audiences.services.following import Evaluated, follow
 from audiences.services.locks import lock_space
 from audiences.tasks import first_syncs
 from common.tasks import enqueue
@@ -85,8 +86,12 @@ def _slice(run: ComputeRun, slice_profiles: int) -> bool:
         if count:
             own = compiled([audience])
             scope = IdRange(first=run.next_profile_id + 1, last=upper)
-            evaluate(space=audience.space, audiences=own, scope=scope, now=now)
-            _dependents(audience, scope, now)
+            changes = evaluate(space=audience.space, audiences=own, scope=scope, now=now)
+            everyone = evaluated_audiences(audience.space)
+            changes = changes + dependents_of(
+                space=audience.space, everyone=everyone, done=own, changes=changes, now=now
+            )
+            follow(Evaluated(space=audience.space, now=now, profile_ids=[], touched=None, changes=changes))
         run.next_profile_id = upper
         run.profiles_done += count
         run.lease_until = now + LEASE
@@ -101,14 +106,6 @@ def _slice(run: ComputeRun, slice_profiles: int) -> bool:
             enqueue(first_syncs)
         run.save()
         return not is_last
-
-
-def _dependents(audience: Audience, scope: IdRange, now: datetime) -> None:
-    """Audiences that reference this one see its new members in the same transaction."""
-    names = {audience.key, audience.public_id}
-    others = [item for item in evaluated_audiences(audience.space) if item.mentions.audiences & names]
-    if others:
-        evaluate(space=audience.space, audiences=others, scope=scope, now=now)
 
 
 def _next_slice(run: ComputeRun, slice_profiles: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from audiences.compiler import CompiledInput, Scope, TheseProfiles, compile_audiences, in_statements
 from audiences.models import Audience, ChangedProfiles
 from audiences.services.definitions import Compiled, audience_references, compiled
+from audiences.services.following import Evaluated, follow
 from audiences.services.locks import try_lock_space
 from delivery.services.emit import Change, emit_changes
 from delivery.services.resending import resend_to_new_identifiers
@@ -195,14 +196,17 @@ def compute_block(*, space: Space) -> int:
         partial = [row for row in rows if row[1] is not None and row[2] is not None]
         if whole:
             scope = _scope(whole)
-            evaluate(space=space, audiences=audiences, scope=scope, now=now)
+            changes = evaluate(space=space, audiences=audiences, scope=scope, now=now)
+            follow(Evaluated(space=space, now=now, profile_ids=scope.ids, touched=None, changes=changes))
             resend_to_new_identifiers(space=space, profile_ids=scope.ids, now=now)
         if partial:
             touched = Touched(
                 events=frozenset(_event(text) for row in partial for text in row[1] or ()),
                 traits=frozenset(key for row in partial for key in row[2] or ()),
             )
-            evaluate(space=space, audiences=audiences, scope=_scope(partial), now=now, touched=touched)
+            scope = _scope(partial)
+            changes = evaluate(space=space, audiences=audiences, scope=scope, now=now, touched=touched)
+            follow(Evaluated(space=space, now=now, profile_ids=scope.ids, touched=touched, changes=changes))
         return len(rows)
 
 
@@ -265,7 +269,8 @@ def recheck_block(*, space: Space, limit: int = BLOCK_PROFILES) -> int:
             scope=TheseProfiles(ids=sorted({profile_id for _, profile_id in due})),
             now=now,
         )
-        _follow(space=space, everyone=everyone, done=wanted, changes=changes, now=now)
+        changes = changes + dependents_of(space=space, everyone=everyone, done=wanted, changes=changes, now=now)
+        follow(Evaluated(space=space, now=now, profile_ids=[], touched=None, changes=changes))
         return len(due)
 
 
@@ -279,24 +284,25 @@ def _forget_rechecks(*, space_id: int, audience_ids: Iterable[int]) -> None:
         )
 
 
-def _follow(
+def dependents_of(
     *, space: Space, everyone: Sequence[Compiled], done: Sequence[Compiled], changes: list[Entered], now: datetime
-) -> None:
-    """Evaluate the audiences that reference one whose membership changed outside real time."""
+) -> list[Entered]:
+    """Evaluate the audiences that reference one whose membership changed outside real time. Returns their changes."""
     if not changes:
-        return
+        return []
     by_id = {item.audience.pk: item.audience for item in done}
     changed = {
         name for change in changes for name in (by_id[change.audience_id].key, by_id[change.audience_id].public_id)
     }
     dependents = [item for item in everyone if item.mentions.audiences & changed]
-    if dependents:
-        evaluate(
-            space=space,
-            audiences=_closure(dependents, everyone),
-            scope=TheseProfiles(ids=sorted({change.profile_id for change in changes})),
-            now=now,
-        )
+    if not dependents:
+        return []
+    return evaluate(
+        space=space,
+        audiences=_closure(dependents, everyone),
+        scope=TheseProfiles(ids=sorted({change.profile_id for change in changes})),
+        now=now,
+    )
 
 
 def _closure(start: Sequence[Compiled], everyone: Sequence[Compiled]) -> list[Compiled]:
