@@ -22,11 +22,17 @@ class Connection(TimeStamped):
     `computation_class` is what payloads carry: "audience" (also journey steps) or "trait".
     `is_enabled` is the *Connect to destination* toggle: off keeps the settings and sends nothing.
     `settings` are the per-connection settings of the connector, sent as `context.personas.audience_settings`.
+    `setup`, `trait_mappings` and `identifier_mappings` are Trait Activation (§6): what they mean and what they may hold
+    is in `services.activation`; both lists are kept, unused, while the setup is the default one.
     """
 
     class Setup(models.TextChoices):
         DEFAULT = "default", "Default Setup"
         CUSTOMIZED = "customized", "Customized Setup"
+
+    class ValueFormat(models.TextChoices):
+        BOOLEAN = "boolean", "Boolean"
+        STRING = "string", "Text"
 
     public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
     space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
@@ -44,7 +50,11 @@ class Connection(TimeStamped):
     send_mobile_ids = models.BooleanField(default=False)
     enter_event = models.CharField(max_length=255, default="Audience Entered")
     exit_event = models.CharField(max_length=255, default="Audience Exited")
+    value_format = models.CharField(max_length=10, choices=ValueFormat.choices, default=ValueFormat.BOOLEAN)
+    include_audience_key = models.BooleanField(default=True)
     setup = models.CharField(max_length=12, choices=Setup.choices, default=Setup.DEFAULT)
+    trait_mappings = models.JSONField(default=list, blank=True)
+    identifier_mappings = models.JSONField(default=list, blank=True)
     settings = models.JSONField(default=dict, blank=True)
     external_audience_id = models.CharField(max_length=255, blank=True)
     created_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
@@ -272,3 +282,14 @@ class DestinationHealth(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
     last_failure_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
+
+
+class DestinationTraits(models.Model):
+    """Traits that every connection of a destination sends along, when the profile has them (F094).
+
+    `traits` are rows as in `Connection.trait_mappings`.
+    """
+
+    destination = models.OneToOneField(Destination, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    traits = models.JSONField(default=list, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 CallKind = Literal["identify", "track", "group"]
+ValueFormat = Literal["boolean", "string"]
 
 TRAIT_EVENT = "Trait Computed"
 
@@ -25,6 +26,8 @@ class Computation:
 
     `id` is `aud_…`/`tra_…`, `space_id` the `spa_…` (also the namespace). `computation_class` is "audience" (also
     journey steps of the first kind), "trait" or "journey_step". `external_audience_id` is the list made downstream.
+    `value_format` "string" sends a membership as "true"/"false"; without `includes_key` Track carries no `audience_key`
+    (§3.3, F046). Both are of memberships only: a trait keeps its value and its `trait_key`.
     """
 
     id: str
@@ -35,6 +38,8 @@ class Computation:
     external_audience_id: str = ""
     audience_settings: Mapping[str, Any] | None = None
     event_emitter_id: str = ""
+    value_format: ValueFormat = "boolean"
+    includes_key: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,9 +130,13 @@ def audience_call(
             "type": identity.device_type,
             "adTrackingEnabled": identity.ad_tracking_enabled,
         }
+    is_trait = computation.computation_class == "trait"
     if kind == "track":
         call["event"] = event_name
-        members["trait_key" if computation.computation_class == "trait" else "audience_key"] = computation.key
+        if is_trait or computation.includes_key:
+            members["trait_key" if is_trait else "audience_key"] = computation.key
+    if not is_trait and computation.value_format == "string":
+        value = "true" if value else "false"
     members[computation.key] = value
     call["properties" if kind == "track" else "traits"] = members
     call["context"] = context
@@ -135,6 +144,21 @@ def audience_call(
     call["messageId"] = message_id
     call["timestamp"] = call["originalTimestamp"] = call["receivedAt"] = call["sentAt"] = time
     return call
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Members under dotted names as objects in objects: {"address.city": 1} is {"address": {"city": 1}}.
+
+    No name may be another one's beginning ("address" and "address.city").
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        *outer, last = name.split(".")
+        place = found
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return found
 
 
 def as_json(call: Mapping[str, Any]) -> bytes:
@@ -179,8 +203,12 @@ def event_tester_call(
     integrations: Mapping[str, Any],
     message_id: str,
     now: datetime,
+    traits: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The body that the event tester sends in place of a real call (§11): same shape, a person nobody is."""
+    """The body that the event tester sends in place of a real call (§11): same shape, a person nobody is.
+
+    `traits` stand for those that a Customized Setup sends, as in `audience_call`.
+    """
     identity = Identity(user_id=test_user_id, group_id="test-group" if call.kind == "group" else None)
     body = audience_call(
         kind=call.kind,
@@ -191,6 +219,7 @@ def event_tester_call(
         integrations=integrations,
         message_id=message_id,
         now=now,
+        traits=traits,
     )
     if call.kind == "track":
         body["context"]["traits"] = {"email": email}

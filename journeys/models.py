@@ -259,7 +259,7 @@ class RunCount(models.Model):
 class StepCount(models.Model):
     """Per version, step and hour, written with the positions they count. `first_joined`: first time of the profile.
 
-    People at a step now = sum(joined) - sum(left); waiting for its condition = sum(arrived) - sum(joined) - sum(gave_up).
+    People at a step now = joined - left, waiting for its condition = arrived - joined - gave_up, each summed.
     """
 
     pk = models.CompositePrimaryKey("space_id", "version_id", "step_id", "branch", "hour")

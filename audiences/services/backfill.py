@@ -7,7 +7,7 @@ worker loses at most the slice it was in and the next one goes on from there.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
