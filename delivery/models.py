@@ -290,6 +290,8 @@ class DestinationTraits(models.Model):
     `traits` are rows as in `Connection.trait_mappings`.
     """
 
-    destination = models.OneToOneField(Destination, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    destination = models.OneToOneField(
+        Destination, on_delete=models.CASCADE, primary_key=True, related_name="always_sent"
+    )
     traits = models.JSONField(default=list, blank=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -130,20 +130,26 @@ def audience_call(
             "type": identity.device_type,
             "adTrackingEnabled": identity.ad_tracking_enabled,
         }
-    is_trait = computation.computation_class == "trait"
     if kind == "track":
         call["event"] = event_name
-        if is_trait or computation.includes_key:
-            members["trait_key" if is_trait else "audience_key"] = computation.key
-    if not is_trait and computation.value_format == "string":
-        value = "true" if value else "false"
-    members[computation.key] = value
+    members |= _own_members(kind, computation, value)
     call["properties" if kind == "track" else "traits"] = members
     call["context"] = context
     call["integrations"] = dict(integrations)
     call["messageId"] = message_id
     call["timestamp"] = call["originalTimestamp"] = call["receivedAt"] = call["sentAt"] = time
     return call
+
+
+def _own_members(kind: CallKind, computation: Computation, value: Any) -> dict[str, Any]:
+    """What the call says of the computation, in the order of the documents."""
+    if computation.computation_class == "trait":
+        return {"trait_key": computation.key, computation.key: value} if kind == "track" else {computation.key: value}
+    if computation.value_format == "string":
+        value = "true" if value else "false"
+    if kind == "track" and computation.includes_key:
+        return {"audience_key": computation.key, computation.key: value}
+    return {computation.key: value}
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _missed_exits(audience: Audience, connection_id: int) -> list[int]:
         cursor.execute(
             """
             SELECT DISTINCT s.profile_id FROM sent_value s
-            WHERE s.space_id = %s AND s.connection_id = %s AND s.value = 'true'::jsonb
+            WHERE s.space_id = %s AND s.connection_id = %s AND s.value IN ('true'::jsonb, '"unsent"'::jsonb)
             AND NOT EXISTS (
                 SELECT 1 FROM membership m WHERE m.space_id = s.space_id AND m.audience_id = %s
                 AND m.profile_id = s.profile_id AND m.is_member

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -18,7 +18,16 @@ from delivery.services.targets import Identifier, Identifiers
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
-from engine.payloads import CallKind, Computation, Identity, as_json, audience_call, email_anonymous_id
+from engine.payloads import (
+    CallKind,
+    Computation,
+    Identity,
+    ValueFormat,
+    as_json,
+    audience_call,
+    email_anonymous_id,
+    nested,
+)
 from spaces.models import Space
 
 TO_BASE36 = bytes(ord(BASE36[byte % 36]) for byte in range(256))
@@ -37,6 +46,8 @@ class Call:
     identifiers: Identifiers
     value: bool
     was_sent: bool
+    # Enriched traits, and the identifier where it has no standard place: names in the call and JSON texts.
+    extra: dict[str, str] | None = None
 
 
 def message_ids(count: int) -> list[str]:
@@ -55,6 +66,8 @@ def computation_of(space: Space, connection: Connection) -> Computation:
         computation_class=connection.computation_class,
         external_audience_id=connection.external_audience_id,
         audience_settings=connection.settings or None,
+        value_format=cast(ValueFormat, connection.value_format),
+        includes_key=connection.include_audience_key,
     )
 
 
@@ -96,23 +109,42 @@ class Templates:
         self._now = now
         self._parts: dict[tuple[Any, ...], list[str]] = {}
 
-    def text(self, *, kind: CallKind, value: bool, identity: Identity, message_id: str) -> str:
-        """What `as_json(audience_call(…))` gives for this identity."""
+    def text(
+        self,
+        *,
+        kind: CallKind,
+        value: bool,
+        identity: Identity,
+        message_id: str,
+        extra: Mapping[str, str] | None = None,
+    ) -> str:
+        """What `as_json(audience_call(…))` gives for this identity; `extra` are (dotted) names and JSON texts."""
         user_id, anonymous_id, email = identity.user_id, identity.anonymous_id, identity.email
         if email is not None and user_id is None and anonymous_id is None:
             anonymous_id = email_anonymous_id(email)
         values = (user_id, anonymous_id, email, identity.device_id)
-        shape = (kind, value, identity.device_type, *(one is None for one in values))
+        names = tuple(extra) if extra else ()
+        shape = (kind, value, identity.device_type, names, *(one is None for one in values))
         parts = self._parts.get(shape)
         if parts is None:
-            parts = self._parts[shape] = self._build(kind, value, identity, values)
-        filled = {PLACES[4]: message_id}
+            parts = self._parts[shape] = self._build(kind, value, identity, values, names)
+        filled = {PLACES[4]: f'"{message_id}"'}
         for place, one in zip(PLACES, values, strict=False):
             if one is not None:
-                filled[place] = one
-        return "".join([encode(filled[part]).decode() if part in filled else part for part in parts])
+                filled[place] = encode(one).decode()
+        if extra:
+            for number, text in enumerate(extra.values()):
+                filled[extra_place(number)] = text
+        return "".join([filled.get(part, part) for part in parts])
 
-    def _build(self, kind: CallKind, value: bool, identity: Identity, values: tuple[str | None, ...]) -> list[str]:
+    def _build(
+        self,
+        kind: CallKind,
+        value: bool,
+        identity: Identity,
+        values: tuple[str | None, ...],
+        names: tuple[str, ...],
+    ) -> list[str]:
         places = [None if one is None else place for one, place in zip(values, PLACES, strict=False)]
         call = audience_call(
             kind=kind,
@@ -130,12 +162,17 @@ class Templates:
             integrations=self._integrations,
             message_id=PLACES[4],
             now=self._now,
+            traits=nested({name: extra_place(number) for number, name in enumerate(names)}),
         )
         return SPLIT.split(as_json(call).decode())
+
+
+def extra_place(number: int) -> str:
+    return f"{_NONCE}-x{number}"
 
 
 # Stand for user id, anonymous id, e-mail, device id and message id; random, so that nobody's data holds them.
 _NONCE = secrets.token_hex(8)
 PLACES = tuple(f"{_NONCE}-{number}" for number in range(5))
-SPLIT = re.compile(f'"({_NONCE}-[0-4])"')
+SPLIT = re.compile(f'"({_NONCE}-(?:[0-4]|x[0-9]+))"')
 encode = msgspec.json.encode

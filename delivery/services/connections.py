@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,23 +11,33 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from common.errors import ConflictError, FieldError, ProductError
+from common.errors import ConflictError, ProductError
 from common.tasks import enqueue
 from delivery.models import HELD, Connection, Delivery, Outcome
-from delivery.services import counters
+from delivery.services import activation, counters
 from delivery.services import first_sync as first_syncs
-from delivery.services.calls import connector_of
+from delivery.services.connection_rules import connection_problems
 from delivery.services.counters import Count
 from delivery.tasks import deliver
 from destinations.models import Destination
-from profiles.models import USERS
 from spaces import audit
 from spaces.models import Space, User
 
 REMOVED = "CONNECTION_REMOVED"
 REMOVED_DETAIL = "The destination was removed from the computation before this call was sent."
-NAME_LENGTH = 255
-UPDATABLE = ("send_identify", "send_track", "send_mobile_ids", "enter_event", "exit_event", "settings")
+UPDATABLE = (
+    "send_identify",
+    "send_track",
+    "send_mobile_ids",
+    "enter_event",
+    "exit_event",
+    "settings",
+    "value_format",
+    "include_audience_key",
+    "setup",
+    "trait_mappings",
+    "identifier_mappings",
+)
 
 
 class ConnectionNotValidError(ProductError):
@@ -59,13 +70,19 @@ def connect(
     enter_event: str = "Audience Entered",
     exit_event: str = "Audience Exited",
     settings: dict[str, Any] | None = None,
+    value_format: str = Connection.ValueFormat.BOOLEAN,
+    include_audience_key: bool = True,
+    setup: str = Connection.Setup.DEFAULT,
+    trait_mappings: Sequence[dict[str, str]] = (),
+    identifier_mappings: Sequence[dict[str, str]] = (),
     first_sync: bool = True,
     actor: User | None,
 ) -> Connection:
     """Connect; with `first_sync`, all current members are queued by a run that starts at once (F074, F145).
 
     Refused with ConnectionNotValidError: a trait to a list destination (F077), no call chosen, names that are empty or
-    equal, a destination of another space. ConflictError: already connected, or the destination was deleted.
+    equal, mappings that `activation` finds wrong. ConflictError: already connected, or the destination was deleted, or
+    is of another space.
     """
     locked = Destination.objects.select_for_update(no_key=True).filter(pk=destination.pk, deleted_at=None).first()
     if locked is None or locked.space_id != space.pk:
@@ -85,6 +102,11 @@ def connect(
         enter_event=enter_event.strip(),
         exit_event=exit_event.strip(),
         settings=settings or {},
+        value_format=value_format,
+        include_audience_key=include_audience_key,
+        setup=setup,
+        trait_mappings=activation.cleaned(list(trait_mappings)),
+        identifier_mappings=activation.cleaned(list(identifier_mappings)),
         created_by=actor,
     )
     _validate(connection)
@@ -107,7 +129,7 @@ def update(*, connection: Connection, actor: User | None, **changes: Any) -> Con
     locked = _lock(connection)
     before = state(locked)
     for name, value in changes.items():
-        setattr(locked, name, value.strip() if name in {"enter_event", "exit_event"} else value)
+        setattr(locked, name, _cleaned(name, value))
     _validate(locked)
     locked.save(update_fields=[*changes, "updated_at"])
     audit.record(
@@ -230,50 +252,13 @@ def _lock(connection: Connection) -> Connection:
     return locked
 
 
+def _cleaned(name: str, value: Any) -> Any:
+    if name in {"enter_event", "exit_event"}:
+        return value.strip()
+    return activation.cleaned(value) if name in {activation.TRAITS, activation.IDENTIFIERS} else value
+
+
 def _validate(connection: Connection) -> None:
-    """Refuse with all problems at once."""
-    definition = connector_of(connection.destination)
-    errors: list[FieldError] = []
-    if definition.kind == "list" and connection.computation_class == "trait":
-        errors.append(
-            FieldError(
-                path="/destination",
-                code="trait_to_list",
-                detail=f"{definition.name} takes lists of people, and a trait is not one. Choose an event destination.",
-            )
-        )
-    if connection.collection != USERS:
-        detail = "Only audiences of users are sent to destinations. Account audiences can be read through the API."
-        errors.append(FieldError(path="/destination", code="accounts", detail=detail))
-    chosen = [kind for kind in ("identify", "track") if getattr(connection, f"send_{kind}")]
-    if not chosen:
-        errors.append(
-            FieldError(
-                path="/send_track", code="required", detail="Choose at least one call: Identify, Track, or both."
-            )
-        )
-    for kind in chosen:
-        if definition.kind == "event" and kind not in definition.supported:
-            errors.append(
-                FieldError(
-                    path=f"/send_{kind}",
-                    code="unsupported",
-                    detail=f"{definition.name} does not take {kind.title()} calls. Switch them off.",
-                )
-            )
-    for name in ("enter_event", "exit_event"):
-        value = getattr(connection, name)
-        if not value:
-            errors.append(FieldError(path=f"/{name}", code="required", detail="Give the event a name."))
-        elif len(value) > NAME_LENGTH or not value.isprintable():
-            errors.append(
-                FieldError(path=f"/{name}", code="invalid", detail="Use up to 255 printable characters for the name.")
-            )
-    if connection.enter_event and connection.enter_event == connection.exit_event:
-        errors.append(
-            FieldError(path="/exit_event", code="duplicate", detail="Entering and leaving need different event names.")
-        )
-    if not isinstance(connection.settings, dict):
-        errors.append(FieldError(path="/settings", code="invalid", detail="Settings must be a JSON object."))
+    errors = connection_problems(connection)
     if errors:
         raise ConnectionNotValidError(" ".join(error.detail for error in errors), errors)

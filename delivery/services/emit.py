@@ -15,22 +15,29 @@ from django.db import connection as database
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
 from delivery.services import counters, emit_lists, first_sync
-from delivery.services.calls import Call, Templates, call_kinds, computation_of, connector_of, message_ids
+from delivery.services.calls import Call, Templates, call_kinds, computation_of, connector_of, encode, message_ids
 from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
+from delivery.services.enrichment import Enriched, Values, enriched_by, extra_of, load_values
+from delivery.services.sent_values import Noted, note, remember
 from delivery.services.targets import (
     CARRIED,
     NOBODY,
-    USER_ID,
+    NOBODY_YET,
+    UNSENT,
+    Identifier,
     Identifiers,
+    IdSync,
     allowed_types,
     carried,
     entering,
     has_any,
+    id_sync_of,
     identity_of,
     leaving,
     load_identifiers,
     load_sent,
+    looked_up,
 )
 from delivery.tasks import deliver, sync_lists
 from engine.payloads import integrations_for
@@ -39,8 +46,12 @@ from spaces.models import Space
 SLICE = 5_000
 NO_IDENTIFIER = "NO_IDENTIFIER"
 NO_IDENTIFIER_DETAIL = (
-    "The profile has none of the identifiers that this connection sends: no user id and no e-mail address. Once it has "
-    "one, Resync sends it."
+    "The profile has none of the identifiers that this connection sends: no user id and no e-mail address. It is sent "
+    "when it gains one."
+)
+NO_CHOSEN_IDENTIFIER_DETAIL = (
+    "The profile has none of the identifiers that ID Sync chose for this connection: {types}. It is sent when it gains "
+    "one."
 )
 # Advisory locks of one connection: (this number, connection id).
 LOCK_CLASS = 71_001
@@ -71,7 +82,7 @@ def emit_changes(
     switched_on = list(
         Connection.objects.in_space(space)
         .filter(computation_id=computation_id, removed_at=None, is_enabled=True, destination__deleted_at=None)
-        .select_related("destination")
+        .select_related("destination", "destination__always_sent")
         .order_by("id")
     )
     live = [one for one in switched_on if one.destination.is_enabled]
@@ -87,9 +98,14 @@ def emit_changes(
         for connection in chosen:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, connection.pk])
     emitted = 0
+    id_types = looked_up(chosen)
+    enriched = {one.pk: enriched_by(one, connector_of(one.destination)) for one in chosen}
+    paths = list({trait.path: None for traits in enriched.values() for trait in traits})
     for start in range(0, len(changes), SLICE):
         block = changes[start : start + SLICE]
-        identifiers = load_identifiers(space_id=space.pk, profile_ids=[change.profile_id for change in block])
+        ids = [change.profile_id for change in block]
+        identifiers = load_identifiers(space_id=space.pk, profile_ids=ids, types=id_types)
+        values = load_values(space_id=space.pk, profile_ids=ids, paths=paths)
         for connection in chosen:
             emitted += _emit_block(
                 space=space,
@@ -97,6 +113,8 @@ def emit_changes(
                 names=names,
                 changes=block,
                 identifiers=identifiers,
+                enriched=enriched[connection.pk],
+                values=values,
                 now=now,
                 is_first_sync=is_first_sync,
             )
@@ -111,27 +129,37 @@ def _emit_block(
     names: list[str],
     changes: Sequence[Change],
     identifiers: dict[int, Identifiers],
+    enriched: Sequence[Enriched],
+    values: Values,
     now: datetime,
     is_first_sync: bool,
 ) -> int:
     sent = load_sent(
         space_id=space.pk, connection_id=connection.pk, profile_ids=[change.profile_id for change in changes]
     )
-    types = allowed_types(connection)
+    id_sync = id_sync_of(connection)
+    types = allowed_types(connection) if id_sync is None else id_sync.types
     calls: list[Call] = []
     unknown: list[int] = []
-    carried_ids: list[tuple[int, str]] = []
+    noted = Noted()
     for change in changes:
         own = identifiers.get(change.profile_id, NOBODY)
         before = sent.get(change.profile_id, {})
+        if id_sync is not None:
+            own = id_sync.chosen(own) if change.value else id_sync.leaving(own, before)
         if change.value:
             wanted = entering(identifiers=own, types=types, sent=before, is_first_sync=is_first_sync)
-            if not wanted and not has_any(identifiers=own, types=types):
+            is_unknown = not wanted and not has_any(identifiers=own, types=types)
+            if is_unknown:
                 unknown.append(change.profile_id)
-            if with_mail := carried(identifiers=own, sent=before, wanted=wanted):
-                carried_ids.append((change.profile_id, with_mail[1]))
+            _note_entry(noted, change.profile_id, own=own, before=before, wanted=wanted, is_unknown=is_unknown)
         else:
             wanted = leaving(sent=before)
+            if NOBODY_YET in before:
+                noted.add(change.profile_id, NOBODY_YET, "false")
+        if not wanted:
+            continue
+        found = extra_of(enriched, values.get(change.profile_id, {})) if enriched else None
         calls += [
             Call(
                 profile_id=change.profile_id,
@@ -139,6 +167,7 @@ def _emit_block(
                 identifiers=own,
                 value=change.value,
                 was_sent=identifier in before,
+                extra=found if id_sync is None else _with_identifier(found, id_sync, identifier),
             )
             for identifier in wanted
         ]
@@ -148,10 +177,39 @@ def _emit_block(
             emitted = emit_lists.queue(space=space, connection=connection, names=names, calls=calls, now=now)
         else:
             emitted = _queue(space=space, connection=connection, names=names, calls=calls, now=now)
-        _remember(space=space, connection=connection, calls=calls, now=now)
-        _remember_carried(space=space, connection=connection, carried_ids=carried_ids, now=now)
-    _count(space=space, connection=connection, emitted=emitted, unknown=unknown, now=now)
+        remember(space=space, connection=connection, calls=calls, now=now)
+    note(space=space, connection=connection, noted=noted, now=now)
+    detail = NO_IDENTIFIER_DETAIL
+    if id_sync is not None:
+        detail = NO_CHOSEN_IDENTIFIER_DETAIL.format(types=", ".join(types))
+    _count(space=space, connection=connection, emitted=emitted, unknown=unknown, detail=detail, now=now)
     return emitted
+
+
+def _note_entry(
+    noted: Noted,
+    profile_id: int,
+    *,
+    own: Identifiers,
+    before: dict[Identifier, str],
+    wanted: list[Identifier],
+    is_unknown: bool,
+) -> None:
+    """Keep what an entry says of identifiers without a call: the user id that e-mails carry, and that there is none."""
+    if is_unknown:
+        noted.add(profile_id, NOBODY_YET, UNSENT)
+    elif before.get(NOBODY_YET) == UNSENT:
+        noted.add(profile_id, NOBODY_YET, "false")
+    if with_mail := carried(identifiers=own, sent=before, wanted=wanted):
+        noted.add(profile_id, with_mail, CARRIED)
+
+
+def _with_identifier(found: dict[str, str] | None, id_sync: IdSync, identifier: Identifier) -> dict[str, str] | None:
+    placed = id_sync.placed(identifier)
+    if placed is None:
+        return found
+    name, value = placed
+    return {**(found or {}), name: encode(value).decode()}
 
 
 def _queue(*, space: Space, connection: Connection, names: list[str], calls: list[Call], now: datetime) -> int:
@@ -171,7 +229,9 @@ def _queue(*, space: Space, connection: Connection, names: list[str], calls: lis
         identity = identity_of(call.identifier, call.identifiers)
         for kind in kinds:
             message_id = next(ids)
-            payload = templates.text(kind=kind, value=call.value, identity=identity, message_id=message_id)
+            payload = templates.text(
+                kind=kind, value=call.value, identity=identity, message_id=message_id, extra=call.extra
+            )
             if "\\" in payload:
                 payload = payload.replace("\\", "\\\\")
             rows.append(f"{prefix}{call.profile_id}\t{message_id}\t{kind}\t{payload}{suffix}")
@@ -183,68 +243,9 @@ def _queue(*, space: Space, connection: Connection, names: list[str], calls: lis
     return len(rows)
 
 
-def _remember(*, space: Space, connection: Connection, calls: list[Call], now: datetime) -> None:
-    """Write `sent_value`: new identifiers by COPY, known ones by one update."""
-    time = now.isoformat()
-    new = [
-        f"{space.pk}\t{connection.pk}\t{call.profile_id}\t{escape(call.identifier[0])}\t{escape(call.identifier[1])}"
-        f"\t{'true' if call.value else 'false'}\t{time}"
-        for call in calls
-        if not call.was_sent
-    ]
-    if new:
-        copy_rows("sent_value", "space_id, connection_id, profile_id, id_type, id_value, value, sent_at", new)
-    known = [call for call in calls if call.was_sent]
-    for value in (True, False):
-        changed = [call for call in known if call.value is value]
-        if changed:
-            with database.cursor() as cursor:
-                cursor.execute(
-                    """
-                    UPDATE sent_value s SET value = %s::jsonb, sent_at = %s
-                    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(profile_id, id_type, id_value)
-                    WHERE s.space_id = %s AND s.connection_id = %s AND s.profile_id = c.profile_id
-                    AND s.id_type = c.id_type AND s.id_value = c.id_value
-                    """,
-                    [
-                        "true" if value else "false",
-                        now,
-                        [call.profile_id for call in changed],
-                        [call.identifier[0] for call in changed],
-                        [call.identifier[1] for call in changed],
-                        space.pk,
-                        connection.pk,
-                    ],
-                )
-
-
-def _remember_carried(
-    *, space: Space, connection: Connection, carried_ids: list[tuple[int, str]], now: datetime
+def _count(
+    *, space: Space, connection: Connection, emitted: int, unknown: list[int], detail: str, now: datetime
 ) -> None:
-    if not carried_ids:
-        return
-    with database.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO sent_value (space_id, connection_id, profile_id, id_type, id_value, value, sent_at)
-            SELECT %s, %s, c.profile_id, %s, c.id_value, %s::jsonb, %s
-            FROM unnest(%s::bigint[], %s::text[]) AS c(profile_id, id_value)
-            ON CONFLICT (space_id, connection_id, profile_id, id_type, id_value)
-            DO UPDATE SET value = excluded.value, sent_at = excluded.sent_at
-            """,
-            [
-                space.pk,
-                connection.pk,
-                USER_ID,
-                CARRIED,
-                now,
-                [profile_id for profile_id, _ in carried_ids],
-                [value for _, value in carried_ids],
-            ],
-        )
-
-
-def _count(*, space: Space, connection: Connection, emitted: int, unknown: list[int], now: datetime) -> None:
     """The books: what was queued, and whom nothing can be sent to (filtered, with a reason, in the log)."""
     counts = [Count.of(connection, counters.EMITTED, calls=emitted + len(unknown))]
     if unknown:
@@ -256,7 +257,7 @@ def _count(*, space: Space, connection: Connection, emitted: int, unknown: list[
             ids = [row[0] for row in cursor.fetchall()]
         rows = [
             f"{space.pk}\t{row_id}\t{connection.destination_id}\t{connection.pk}\t{profile_id}\t{message_id}\t{kind}"
-            f"\t{{}}\t{time}\t{time}\t0\tfiltered\t{NO_IDENTIFIER}\t{NO_IDENTIFIER_DETAIL}"
+            f"\t{{}}\t{time}\t{time}\t0\tfiltered\t{NO_IDENTIFIER}\t{escape(detail)}"
             for row_id, profile_id, message_id in zip(ids, unknown, message_ids(len(unknown)), strict=True)
         ]
         copy_rows(

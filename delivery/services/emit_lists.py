@@ -17,7 +17,7 @@ from delivery.services import counters
 from delivery.services.calls import Call, computation_of, message_ids
 from delivery.services.counters import Count
 from delivery.services.targets import identity_of
-from engine.payloads import CallKind, as_json, audience_call, integrations_for
+from engine.payloads import CallKind, as_json, audience_call, integrations_for, nested
 from spaces.models import Space
 
 SUPERSEDED_DETAIL = "A later change of the same list entry came before this one was sent."
@@ -132,6 +132,7 @@ def _entries(
             integrations=integrations,
             message_id=message_id,
             now=now,
+            traits=nested({name: msgspec.Raw(text.encode()) for name, text in (call.extra or {}).items()}),
         )
         entries.append(
             {

@@ -17,7 +17,8 @@ from spaces.models import Space
 def resend_to_new_identifiers(*, space: Space, profile_ids: Sequence[int], now: datetime) -> int:
     """Send entries for identifiers that these profiles gained since they were sent as entered; returns how many calls.
 
-    Values did not change, so only identifiers without a call of their own get one. Off by the space's setting.
+    Values did not change, so only identifiers without a call of their own get one. Members who could not be sent for
+    want of an identifier are sent now. Off by the space's setting (F100).
     """
     if not space.resend_on_new_identifier:
         return 0
@@ -28,7 +29,7 @@ def resend_to_new_identifiers(*, space: Space, profile_ids: Sequence[int], now: 
             JOIN sent_value s ON s.space_id = c.space_id AND s.connection_id = c.id
             AND s.profile_id = ANY(%s::bigint[])
             WHERE c.space_id = %s AND c.removed_at IS NULL AND c.is_enabled
-            AND s.value = 'true'::jsonb AND s.sent_at < %s
+            AND s.value IN ('true'::jsonb, '"unsent"'::jsonb) AND s.sent_at < %s
             """,
             [bigint_array(profile_ids), space.pk, now],
         )

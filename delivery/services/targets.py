@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection as database
@@ -15,10 +16,15 @@ from engine.payloads import Identity, email_anonymous_id
 USER_ID, EMAIL, ANONYMOUS_ID = "user_id", "email", "anonymous_id"
 MOBILE_TYPES = {"ios.idfa": "ios", "android.idfa": "android"}
 LOOKED_UP = [USER_ID, EMAIL, ANONYMOUS_ID, *MOBILE_TYPES]
+# Of the profile's identifiers, those that have a place of their own in a call.
+STANDARD = frozenset(LOOKED_UP)
 
 # `sent_value` of a user id that had no call of its own, since e-mail calls carried it: a run over all members passes it
 # over, and an exit needs no call for it either.
 CARRIED = '"carried"'
+# `sent_value` of a member who has none of the identifiers that the connection sends: one gained later is sent.
+NOBODY_YET = ("", "")
+UNSENT = '"unsent"'
 
 # One identifier: (type, value as the caller wrote it).
 Identifier = tuple[str, str]
@@ -41,13 +47,67 @@ class Identifiers:
 NOBODY = Identifiers()
 
 
-def load_identifiers(*, space_id: int, profile_ids: Iterable[int]) -> dict[int, Identifiers]:
+@dataclass(frozen=True, slots=True)
+class IdSync:
+    """The identifiers that a Customized Setup chose (§6): only these are sent, by their strategies."""
+
+    strategies: dict[str, str]
+    names: dict[str, str]
+
+    @property
+    def types(self) -> list[str]:
+        return list(self.strategies)
+
+    def chosen(self, own: Identifiers) -> Identifiers:
+        found: dict[str, list[str]] = {}
+        for id_type, strategy in self.strategies.items():
+            values = own.values.get(id_type)
+            if values:
+                found[id_type] = values if strategy == "all" else [values[0 if strategy == "first" else -1]]
+        return Identifiers(found)
+
+    def leaving(self, own: Identifiers, sent: dict[Identifier, str]) -> Identifiers:
+        """What exits say besides their own identifier: as `chosen`, and the user ids that were ever sent."""
+        found = self.chosen(own)
+        user_ids = [value for value in own.values.get(USER_ID, ()) if (USER_ID, value) in sent]
+        return Identifiers({**found.values, **({USER_ID: user_ids} if user_ids else {})})
+
+    def placed(self, identifier: Identifier) -> tuple[str, str] | None:
+        """(name, value) to be added for this identifier, besides its standard place."""
+        return placed(identifier, self.names.get(identifier[0], identifier[0]))
+
+
+def placed(identifier: Identifier, name: str) -> tuple[str, str] | None:
+    id_type, value = identifier
+    return None if id_type in STANDARD and name == id_type else (name, value)
+
+
+def id_sync_of(connection: Connection) -> IdSync | None:
+    """None: the default identifiers, all their values."""
+    if connection.setup != Connection.Setup.CUSTOMIZED or not connection.identifier_mappings:
+        return None
+    rows = connection.identifier_mappings
+    return IdSync(
+        strategies={row["segment"]: row["strategy"] for row in rows},
+        names={row["segment"]: row["destination"] for row in rows},
+    )
+
+
+def looked_up(connections: Sequence[Connection]) -> list[str]:
+    """The identifier types that calls of these connections may need; those sent earlier, for exits, are known."""
+    custom = {row["segment"] for one in connections for row in one.identifier_mappings}
+    return [*LOOKED_UP, *sorted(custom - STANDARD)]
+
+
+def load_identifiers(
+    *, space_id: int, profile_ids: Iterable[int], types: Sequence[str] = LOOKED_UP
+) -> dict[int, Identifiers]:
     found: dict[int, Identifiers] = {}
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT profile_id, id_type, original FROM external_id WHERE space_id = %s "
             "AND profile_id = ANY(%s::bigint[]) AND id_type = ANY(%s) ORDER BY profile_id, created_at, value",
-            [space_id, bigint_array(profile_ids), LOOKED_UP],
+            [space_id, bigint_array(profile_ids), list(types)],
         )
         for profile_id, id_type, value in cursor.fetchall():
             own = found.get(profile_id)
@@ -134,11 +194,20 @@ def identity_of(identifier: Identifier, identifiers: Identifiers) -> Identity:
     anonymous_id = None
     if user_id is None:
         email = identifiers.latest(EMAIL)
-        anonymous_id = identifiers.latest(ANONYMOUS_ID) or (email_anonymous_id(email) if email else value)
+        anonymous_id = identifiers.latest(ANONYMOUS_ID) or (email_anonymous_id(email) if email else None)
+    device_type = MOBILE_TYPES.get(id_type)
+    if device_type is None:
+        if user_id is None and anonymous_id is None:
+            anonymous_id = other_anonymous_id(identifier)
+        return Identity(user_id=user_id, anonymous_id=anonymous_id, id_type=id_type)
+    if user_id is None and anonymous_id is None:
+        anonymous_id = value
     return Identity(
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        device_id=value,
-        device_type=MOBILE_TYPES.get(id_type),
-        id_type=id_type,
+        user_id=user_id, anonymous_id=anonymous_id, device_id=value, device_type=device_type, id_type=id_type
     )
+
+
+def other_anonymous_id(identifier: Identifier) -> str:
+    """Whom a call names that carries nothing but an identifier of the space's own (like `eml_…` of an e-mail)."""
+    text = ":".join(identifier).encode("utf-8", "surrogatepass")
+    return "ext_" + hashlib.sha1(text, usedforsecurity=False).hexdigest()

@@ -100,6 +100,7 @@ class DestinationDefinition:
     framework "actions" has mappings; "classic" takes each supported event as it is, by `classic(context, event)`.
     `name` is the name in `integrations` objects. `requests_per_second` None is no cap. `identifiers` says in words
     what the destination needs to find a person; `needs_schema_column` that a property must be created there first.
+    `required_traits` are keys that it matches by, sent along whenever the profile has them (Zendesk: name).
     `audience_settings` are asked for per connected audience. `test_connection(context)` proves the settings without
     sending a person. `icon` and `docs` are read from the folder.
     """
@@ -119,6 +120,7 @@ class DestinationDefinition:
     batch_size: int = 1000
     identifiers: str = ""
     needs_schema_column: bool = False
+    required_traits: tuple[str, ...] = ()
     classic: Callable[[Context, dict[str, Any]], Request | Conversation] | None = None
     create_audience: Callable[[Context, Audience], Conversation] | None = None
     get_audience: Callable[[Context, Audience], Conversation] | None = None

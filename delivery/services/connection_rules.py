@@ -1,0 +1,102 @@
+"""What a connection may be: all that is wrong with one, found without saving it."""
+
+from __future__ import annotations
+
+from common.errors import FieldError
+from delivery.models import Connection
+from delivery.selectors.identifier_types import identifier_types
+from delivery.services import activation
+from delivery.services.calls import connector_of
+from destinations.kit.definition import DestinationDefinition
+from profiles.models import USERS
+
+NAME_LENGTH = 255
+
+
+def connection_problems(connection: Connection) -> list[FieldError]:
+    """All problems, each at its field; the connection need not be saved."""
+    definition = connector_of(connection.destination)
+    return [
+        *_destination_problems(connection, definition),
+        *_call_problems(connection, definition),
+        *_event_problems(connection),
+        *_format_problems(connection, definition),
+        *_setup_problems(connection, definition),
+    ]
+
+
+def _destination_problems(connection: Connection, definition: DestinationDefinition) -> list[FieldError]:
+    errors = []
+    if definition.kind == "list" and connection.computation_class == "trait":
+        detail = f"{definition.name} takes lists of people, and a trait is not one. Choose an event destination."
+        errors.append(FieldError(path="/destination", code="trait_to_list", detail=detail))
+    if connection.collection != USERS:
+        detail = "Only audiences of users are sent to destinations. Account audiences can be read through the API."
+        errors.append(FieldError(path="/destination", code="accounts", detail=detail))
+    return errors
+
+
+def _call_problems(connection: Connection, definition: DestinationDefinition) -> list[FieldError]:
+    chosen = [kind for kind in ("identify", "track") if getattr(connection, f"send_{kind}")]
+    if not chosen:
+        detail = "Choose at least one call: Identify, Track, or both."
+        return [FieldError(path="/send_track", code="required", detail=detail)]
+    return [
+        FieldError(
+            path=f"/send_{kind}",
+            code="unsupported",
+            detail=f"{definition.name} does not take {kind.title()} calls. Switch them off.",
+        )
+        for kind in chosen
+        if definition.kind == "event" and kind not in definition.supported
+    ]
+
+
+def _event_problems(connection: Connection) -> list[FieldError]:
+    errors = []
+    for name in ("enter_event", "exit_event"):
+        value = getattr(connection, name)
+        if not value:
+            errors.append(FieldError(path=f"/{name}", code="required", detail="Give the event a name."))
+        elif len(value) > NAME_LENGTH or not value.isprintable():
+            detail = "Use up to 255 printable characters for the name."
+            errors.append(FieldError(path=f"/{name}", code="invalid", detail=detail))
+    if connection.enter_event and connection.enter_event == connection.exit_event:
+        detail = "Entering and leaving need different event names."
+        errors.append(FieldError(path="/exit_event", code="duplicate", detail=detail))
+    return errors
+
+
+def _format_problems(connection: Connection, definition: DestinationDefinition) -> list[FieldError]:
+    errors = []
+    if not isinstance(connection.settings, dict):
+        errors.append(FieldError(path="/settings", code="invalid", detail="Settings must be a JSON object."))
+    if connection.value_format not in Connection.ValueFormat.values:
+        detail = "Choose how values are written: boolean or string."
+        errors.append(FieldError(path="/value_format", code="invalid", detail=detail))
+    elif connection.value_format != Connection.ValueFormat.BOOLEAN and definition.kind == "list":
+        detail = f"{definition.name} adds and removes people by true and false. Choose Boolean."
+        errors.append(FieldError(path="/value_format", code="unsupported", detail=detail))
+    return errors
+
+
+def _setup_problems(connection: Connection, definition: DestinationDefinition) -> list[FieldError]:
+    errors = []
+    is_customized = connection.setup == Connection.Setup.CUSTOMIZED
+    if connection.setup not in Connection.Setup.values:
+        detail = "Choose a setup: default or customized."
+        errors.append(FieldError(path="/setup", code="invalid", detail=detail))
+    refusal = activation.enrichment_refusal(definition)
+    if is_customized and connection.trait_mappings and refusal:
+        errors.append(FieldError(path=f"/{activation.TRAITS}", code="unsupported", detail=refusal))
+    key = connection.computation_key
+    wrong = activation.trait_problems(connection.trait_mappings, computation_key=key)
+    names = [] if wrong else [row["destination"] for row in connection.trait_mappings]
+    rows = connection.identifier_mappings
+    wrong += activation.identifier_problems(
+        rows,
+        computation_key=key,
+        known_types=identifier_types(connection.space) if rows else (),
+        trait_names=names,
+    )
+    return errors + wrong
