@@ -60,6 +60,8 @@ class JourneyVersion(TimeStamped):
     the entry condition and exists once published. `excludes_earlier`: people of earlier versions never enter.
     `entries_from`: entries whose condition became true before it are passed over (set by *Resume entry*).
     `is_resuming`: a resume is being finished; editing waits for it.
+    `ending` says how the people of an archived or draining version are let go, in slices (services/ending.py).
+    `problem`: why the people inside cannot be moved on (shown as *Failed*); tried again at `retry_at`.
     """
 
     journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="versions")
@@ -78,6 +80,9 @@ class JourneyVersion(TimeStamped):
     archived_at = models.DateTimeField(null=True, blank=True)
     entries_from = models.DateTimeField(null=True, blank=True)
     is_resuming = models.BooleanField(default=False)
+    ending = models.JSONField(null=True, blank=True)
+    problem = models.TextField(blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -153,8 +158,9 @@ class EndReason(models.TextChoices):
 class Run(models.Model):
     """One pass of a profile through a version. `key` is "" for audience-triggered journeys (design.md §5).
 
-    `exit_at` is when the exit settings end it; `reentry_at` (of a run that ended) when the person may enter again.
-    `completed_at`: reached a final step. One run of a profile and key in a version is open at a time.
+    `exit_at` is when the exit settings end it; `reentry_at` (of a run that ended) when to look whether the person
+    enters again, null once that was done. `completed_at`: reached a final step. `retry_at`: could not be moved on, to
+    be tried again then. One run of a profile and key in a version is open at a time.
     """
 
     pk = models.CompositePrimaryKey("space_id", "profile_id", "id")
@@ -170,6 +176,7 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=10, choices=EndReason.choices, default="")
     reentry_at = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
 
     objects = SpaceQuerySet.as_manager()
 
@@ -193,6 +200,11 @@ class Run(models.Model):
                 fields=["space_id", "reentry_at"],
                 condition=models.Q(reentry_at__isnull=False),
                 name="journey_run_reentry",
+            ),
+            models.Index(
+                fields=["space_id", "retry_at"],
+                condition=models.Q(retry_at__isnull=False),
+                name="journey_run_retry",
             ),
         ]
 
@@ -241,7 +253,11 @@ class Position(models.Model):
 
 
 class RunCount(models.Model):
-    """Per version and hour: runs entered, completed (first final step) and exited without having completed."""
+    """Per version and hour: runs entered, completed (first final step) and exited without having completed.
+
+    `ended`: ended without having completed for another reason (archived, replaced, moved, merged). In progress are
+    entered - completed - exited - ended, each summed.
+    """
 
     pk = models.CompositePrimaryKey("space_id", "version_id", "hour")
     space_id = models.IntegerField()
