@@ -6,6 +6,8 @@ RUN_STAMP := .venv/stamp-run
 DEV_STAMP := .venv/stamp-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
+# A process a core, each with databases of its own (Valkey has 16); the tests of a file stay together.
+PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 
 # The build tools must not see half of a virtual environment's settings from the caller's shell.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
@@ -26,7 +28,7 @@ run: $(RUN_STAMP)
 
 test: $(DEV_STAMP)
 	@chromium="$$($(BIN)/python -m launcher.chromium)" && \
-	ENGAGE_CHROMIUM="$$chromium" exec $(BIN)/python -m launcher test -- $(BIN)/python -m pytest $(PYTEST_ARGS)
+	ENGAGE_CHROMIUM="$$chromium" exec $(BIN)/python -m launcher test -- $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check --no-cache .

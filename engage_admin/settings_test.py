@@ -7,7 +7,11 @@ import os
 os.environ.setdefault("ENGAGE_SECRET_KEY", "test-only")
 os.environ.setdefault("ENGAGE_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 
-from engage_admin.settings import *  # noqa: F403
+# Each process of a parallel run has a Valkey database of its own, as it has a PostgreSQL database of its own.
+if worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+    os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rpartition('/')[0]}/{int(worker) + 1}"
+
+from engage_admin.settings import *  # noqa: E402, F403
 
 ENGAGE_DEMO = True
 ENGAGE_ALLOWED_NETWORKS = ["127.0.0.0/8", "::1/128"]
