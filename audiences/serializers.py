@@ -11,6 +11,7 @@ from audiences.selectors.audiences import Person, collection_name
 from audiences.services.connections import ConnectionSpec
 from common.errors import FieldError, InvalidError
 from delivery.models import Connection
+from delivery.serializers import IdentifierMappingsField, TraitMappingsField
 from destinations.models import Destination
 from spaces.models import Space
 
@@ -54,9 +55,17 @@ class ConnectionInputSerializer(serializers.Serializer[Any]):
     destination = serializers.CharField(max_length=40)
     send_identify = serializers.BooleanField(default=True)
     send_track = serializers.BooleanField(default=True)
+    send_mobile_ids = serializers.BooleanField(default=False)
     enter_event = serializers.CharField(max_length=255, default="Audience Entered")
     exit_event = serializers.CharField(max_length=255, default="Audience Exited")
     settings = serializers.DictField(default=dict)
+    value_format = serializers.ChoiceField(
+        choices=Connection.ValueFormat.choices, default=Connection.ValueFormat.BOOLEAN
+    )
+    include_audience_key = serializers.BooleanField(default=True)
+    setup = serializers.ChoiceField(choices=Connection.Setup.choices, default=Connection.Setup.DEFAULT)
+    trait_mappings = TraitMappingsField(default=list)
+    identifier_mappings = IdentifierMappingsField(default=list)
 
 
 class AudienceInputSerializer(serializers.Serializer[Any]):
@@ -114,14 +123,7 @@ def connection_spec(space: Space, data: dict[str, Any]) -> ConnectionSpec:
     if destination is None:
         detail = f"This space has no destination with the id {wanted}."
         raise InvalidError(detail, [FieldError(path="/destination", code="not_found", detail=detail)])
-    return ConnectionSpec(
-        destination=destination,
-        send_identify=data["send_identify"],
-        send_track=data["send_track"],
-        enter_event=data["enter_event"],
-        exit_event=data["exit_event"],
-        settings=data["settings"],
-    )
+    return ConnectionSpec(destination=destination, **{name: data[name] for name in data if name != "destination"})
 
 
 class AudienceConnectionSerializer(serializers.ModelSerializer[Connection]):
@@ -131,6 +133,8 @@ class AudienceConnectionSerializer(serializers.ModelSerializer[Connection]):
     destination = serializers.CharField(source="destination.public_id", read_only=True)
     destination_name = serializers.CharField(source="destination.name", read_only=True)
     enabled = serializers.BooleanField(source="is_enabled", read_only=True)
+    trait_mappings = TraitMappingsField(read_only=True)
+    identifier_mappings = IdentifierMappingsField(read_only=True)
 
     class Meta:
         model = Connection
@@ -141,9 +145,15 @@ class AudienceConnectionSerializer(serializers.ModelSerializer[Connection]):
             "enabled",
             "send_identify",
             "send_track",
+            "send_mobile_ids",
             "enter_event",
             "exit_event",
             "settings",
+            "value_format",
+            "include_audience_key",
+            "setup",
+            "trait_mappings",
+            "identifier_mappings",
             "external_audience_id",
             "created_at",
         ]

@@ -4,15 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from delivery.models import Connection, FirstSync
 from delivery.selectors.books import Books, connection_status
 from delivery.selectors.calls import CallRow
+from delivery.services.activation import STRATEGIES
+
+
+class TraitMappingSerializer(serializers.Serializer[Any]):
+    """A trait that calls carry: its key (dots lead into objects), and its name at the destination (else the same)."""
+
+    segment = serializers.CharField(max_length=255)
+    destination = serializers.CharField(max_length=255, required=False, allow_blank=True)
+
+
+class IdentifierMappingSerializer(serializers.Serializer[Any]):
+    """An identifier type that is sent, its name at the destination (else the same), and which of its values."""
+
+    segment = serializers.CharField(max_length=255)
+    destination = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    strategy = serializers.ChoiceField(choices=list(STRATEGIES))
+
+
+@extend_schema_field(TraitMappingSerializer(many=True))
+class TraitMappingsField(serializers.ListField):
+    """Rows as they came: the service checks them, so that all problems are told at once."""
+
+
+@extend_schema_field(IdentifierMappingSerializer(many=True))
+class IdentifierMappingsField(serializers.ListField):
+    """Rows as they came: the service checks them, so that all problems are told at once."""
 
 
 class ConnectionSerializer(serializers.ModelSerializer[Connection]):
     """A connection with its equation."""
+
+    trait_mappings = TraitMappingsField(read_only=True)
+    identifier_mappings = IdentifierMappingsField(read_only=True)
 
     id = serializers.CharField(source="public_id", read_only=True)
     destination = serializers.CharField(source="destination.public_id", read_only=True)
@@ -38,6 +68,11 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
             "enter_event",
             "exit_event",
             "settings",
+            "value_format",
+            "include_audience_key",
+            "setup",
+            "trait_mappings",
+            "identifier_mappings",
             "external_audience_id",
             "created_at",
             "removed_at",
@@ -63,6 +98,11 @@ class ConnectionChangeSerializer(serializers.Serializer[Any]):
     enter_event = serializers.CharField(required=False, max_length=255)
     exit_event = serializers.CharField(required=False, max_length=255)
     settings = serializers.DictField(required=False)
+    value_format = serializers.ChoiceField(required=False, choices=Connection.ValueFormat.choices)
+    include_audience_key = serializers.BooleanField(required=False)
+    setup = serializers.ChoiceField(required=False, choices=Connection.Setup.choices)
+    trait_mappings = TraitMappingsField(required=False)
+    identifier_mappings = IdentifierMappingsField(required=False)
 
 
 class FirstSyncSerializer(serializers.ModelSerializer[FirstSync]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from delivery.views import fragments, pages
+from delivery.views import activation, fragments, pages
 
 app_name = "delivery"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("delivery/calls/<int:call_id>/retry/", pages.call_replay, name="call_replay"),
     path("delivery/dead-letters/", pages.dead_letters, name="dead_letters"),
     path("delivery/dead-letters/retry/", pages.replay_all, name="replay_all"),
+    path("delivery/traits.json", activation.traits, name="trait_options"),
     path("delivery/connections/<slug:connection_id>/recent/", fragments.connection_recent, name="connection_recent"),
     path("delivery/destinations/<slug:destination_id>/", fragments.destination_activity, name="destination"),
     path(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,13 @@ from engine.payloads import (
     Computation,
     EmittedCall,
     Identity,
+    ValueFormat,
     audience_call,
     emitted_calls,
     event_tester_call,
     integrations_for,
+    nested,
+    overlaps,
     wire_time,
 )
 from spaces.models import Space
@@ -30,7 +34,8 @@ class Connected:
     """What the tester and the samples know of a connection; given in the query string, since its app is above.
 
     `computation_id, computation_key, computation_name, computation_class, kinds (comma separated), enter_event,
-    exit_event, external_audience_id`. Without a key it stands for an audience that does not exist.
+    exit_event, external_audience_id, value_format, include_audience_key ("0" or "1"), traits (JSON list of the names of
+    enriched traits)`. Without a key it stands for an audience that does not exist.
     """
 
     computation_id: str = "aud_sample"
@@ -41,6 +46,9 @@ class Connected:
     enter_event: str = "Audience Entered"
     exit_event: str = "Audience Exited"
     external_audience_id: str = ""
+    value_format: ValueFormat = "boolean"
+    include_audience_key: bool = True
+    traits: tuple[str, ...] = ()
     is_sample: bool = True
 
     @classmethod
@@ -58,6 +66,9 @@ class Connected:
             enter_event=query.get("enter_event") or "Audience Entered",
             exit_event=query.get("exit_event") or "Audience Exited",
             external_audience_id=query.get("external_audience_id", "")[:255],
+            value_format="string" if query.get("value_format") == "string" else "boolean",
+            include_audience_key=query.get("include_audience_key") != "0",
+            traits=_names(query.get("traits", "")),
             is_sample=False,
         )
 
@@ -73,6 +84,9 @@ class Connected:
             "enter_event": self.enter_event,
             "exit_event": self.exit_event,
             "external_audience_id": self.external_audience_id,
+            "value_format": self.value_format,
+            "include_audience_key": "1" if self.include_audience_key else "0",
+            "traits": json.dumps(self.traits),
         }
 
     def query_string(self) -> str:
@@ -86,7 +100,28 @@ class Connected:
             space_id=space.public_id,
             computation_class=self.computation_class,
             external_audience_id=self.external_audience_id,
+            value_format=self.value_format,
+            includes_key=self.include_audience_key,
         )
+
+    def sample_traits(self) -> dict[str, Any]:
+        """Enriched traits of a person nobody is: each is sent as the text "sample"."""
+        return nested(dict.fromkeys(self.traits, "sample"))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The names of enriched traits in a query, as the connection checked them; anything else is left out."""
+    try:
+        names = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    found: list[str] = []
+    for name in names if isinstance(names, list) else []:
+        if not isinstance(name, str) or len(name) > 255 or "" in name.split("."):
+            continue
+        if not any(overlaps(name, other) for other in found):
+            found.append(name)
+    return tuple(found)
 
 
 def event_types(definition: DestinationDefinition, connected: Connected) -> list[tuple[str, str]]:
@@ -129,6 +164,7 @@ def sample_event(
                 integrations=integrations_for([definition.name]),
                 message_id=message_id,
                 now=now,
+                traits=connected.sample_traits(),
             )
     kind = "screen" if event_type == "screen" else "page"
     return {
@@ -159,6 +195,7 @@ def sample_calls(
             integrations=integrations_for([definition.name]),
             message_id="personas_sample",
             now=now,
+            traits=connected.sample_traits(),
         )
         for call in emitted_calls(
             kinds=connected.kinds, enter_event=connected.enter_event, exit_event=connected.exit_event

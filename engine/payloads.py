@@ -167,6 +167,11 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def overlaps(name: str, other: str) -> bool:
+    """Whether two dotted names are one, or one is inside the other: `nested` could not hold both."""
+    return name == other or name.startswith(f"{other}.") or other.startswith(f"{name}.")
+
+
 def as_json(call: Mapping[str, Any]) -> bytes:
     """The call as compact UTF-8 JSON, ready for the outbox and the wire."""
     return msgspec.json.encode(call)

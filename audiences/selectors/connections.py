@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from django.utils import timezone
 
 from audiences.models import Audience, ComputeStatus
 from audiences.services.connections import live_connections
 from delivery.models import Connection, FirstSync
 from delivery.selectors.books import Books, books_of, connection_status
-from delivery.services.calls import call_kinds, computation_of
+from delivery.services.samples import sample_calls
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
 from destinations.selectors import MatchingMappings, matching_mappings
-from engine.payloads import Identity, audience_call, emitted_calls, integrations_for
-from spaces.models import Space
 
 RUN_STATUS = {
     FirstSync.State.WAITING: ComputeStatus.PREPARING,
@@ -92,27 +87,6 @@ def sync_status(audience: Audience, connection: Connection, run: FirstSync | Non
     if audience.status == ComputeStatus.LIVE and run is not None:
         return RUN_STATUS.get(FirstSync.State(run.state), ComputeStatus.LIVE)
     return ComputeStatus(audience.status)
-
-
-def sample_calls(space: Space, connection: Connection) -> list[dict[str, Any]]:
-    """One call of each kind that the connection emits, as mappings and the tester see them."""
-    definition = catalog.definition(connection.destination.connector)
-    calls = emitted_calls(
-        kinds=call_kinds(connection), enter_event=connection.enter_event, exit_event=connection.exit_event
-    )
-    return [
-        audience_call(
-            kind=call.kind,
-            computation=computation_of(space, connection),
-            value=call.value,
-            identity=Identity(user_id="test-user-sample", email="test@example.org"),
-            event_name=call.event_name,
-            integrations=integrations_for([definition.name] if definition else []),
-            message_id="sample",
-            now=timezone.now(),
-        )
-        for call in calls
-    ]
 
 
 def connectable(audience: Audience) -> list[Destination]:

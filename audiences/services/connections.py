@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.db import transaction
@@ -25,9 +26,19 @@ class ConnectionSpec:
     destination: Destination
     send_identify: bool = True
     send_track: bool = True
+    send_mobile_ids: bool = False
     enter_event: str = "Audience Entered"
     exit_event: str = "Audience Exited"
     settings: dict[str, Any] = field(default_factory=dict)
+    value_format: str = Connection.ValueFormat.BOOLEAN
+    include_audience_key: bool = True
+    setup: str = Connection.Setup.DEFAULT
+    trait_mappings: Sequence[dict[str, str]] = ()
+    identifier_mappings: Sequence[dict[str, str]] = ()
+
+    def values(self) -> dict[str, Any]:
+        """What `delivery.services.connections.connect` takes of it."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "destination"}
 
 
 def computation_ref(audience: Audience) -> ComputationRef:
@@ -53,11 +64,7 @@ def connect(*, audience: Audience, spec: ConnectionSpec, connected_by: User | No
         space=audience.space,
         computation=computation_ref(audience),
         destination=spec.destination,
-        send_identify=spec.send_identify,
-        send_track=spec.send_track,
-        enter_event=spec.enter_event,
-        exit_event=spec.exit_event,
-        settings=spec.settings,
+        **spec.values(),
         first_sync=audience.include_historical,
         actor=connected_by,
     )
@@ -69,7 +76,7 @@ def live_connections(audience: Audience) -> list[Connection]:
     return list(
         Connection.objects.in_space(audience.space)
         .filter(computation_id=audience.public_id, removed_at=None)
-        .select_related("destination")
+        .select_related("destination", "destination__always_sent")
         .order_by("id")
     )
 

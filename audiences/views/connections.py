@@ -7,21 +7,19 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from audiences.forms import ConnectionForm
 from audiences.models import Audience
 from audiences.selectors.connections import connectable, connection_row
 from audiences.services.connections import ConnectionSpec, connect
 from audiences.views.audiences import audience_context, get_audience
 from common.errors import ConflictError, ProductError
+from delivery.forms import ConnectionForm
 from delivery.models import Connection
 from delivery.services import connections as delivery_connections
-from delivery.services.calls import call_kinds
+from delivery.services.samples import tester_url
 from destinations import catalog
 from destinations.models import Destination
-from destinations.samples import Connected
 from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
 
@@ -61,10 +59,15 @@ def add(request: SpaceRequest, audience_id: str, destination_id: str) -> HttpRes
     destination = Destination.objects.in_space(request.space).filter(public_id=destination_id, deleted_at=None).first()
     if destination is None:
         raise Http404("This space has no such destination.")
-    form = ConnectionForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = ConnectionForm(
+        request.POST if request.method == "POST" else None,
+        destination=destination,
+        space=request.space,
+        computation_key=audience.key,
+    )
+    if form.is_valid():
         try:
-            spec = ConnectionSpec(destination=destination, **form.cleaned_data)
+            spec = ConnectionSpec(destination=destination, **form.values)
             connect(audience=audience, spec=spec, connected_by=request.user)
         except ConflictError as error:
             messages.error(request, error.detail)
@@ -82,23 +85,6 @@ def add(request: SpaceRequest, audience_id: str, destination_id: str) -> HttpRes
     return render(request, "audiences/connection_add.html", context, status=422 if form.errors else 200)
 
 
-def _tester_url(request: SpaceRequest, connection: Connection) -> str:
-    """The destination's event tester, told which calls this connection emits (F015)."""
-    connected = Connected(
-        computation_id=connection.computation_id,
-        computation_key=connection.computation_key,
-        computation_name=connection.computation_name,
-        computation_class=connection.computation_class,
-        kinds=tuple(call_kinds(connection)),
-        enter_event=connection.enter_event,
-        exit_event=connection.exit_event,
-        external_audience_id=connection.external_audience_id,
-        is_sample=False,
-    )
-    where = {"space": request.space.slug, "destination_id": connection.destination.public_id}
-    return f"{reverse('destinations:tester', kwargs=where)}?{connected.query_string()}"
-
-
 @space_view()
 @require_http_methods(["GET", "POST"])
 def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpResponse:
@@ -108,11 +94,17 @@ def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpRe
     tab = request.GET.get("tab", "settings")
     if tab not in {"settings", "mappings", "tester", "recent"}:
         tab = "settings"
-    initial = {name: getattr(connection, name) for name in ConnectionForm.base_fields}
-    form = ConnectionForm(request.POST or None, initial=initial, prefix="connection")
-    if request.method == "POST" and form.is_valid():
+    form = ConnectionForm(
+        request.POST if request.method == "POST" else None,
+        destination=connection.destination,
+        space=request.space,
+        prefix="connection",
+        initial=ConnectionForm.of(connection),
+        computation_key=connection.computation_key,
+    )
+    if form.is_valid():
         try:
-            connection = delivery_connections.update(connection=connection, actor=request.user, **form.cleaned_data)
+            connection = delivery_connections.update(connection=connection, actor=request.user, **form.values)
         except ProductError as error:
             form.add_product_error(error)
         else:
@@ -128,7 +120,7 @@ def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpRe
         "connection": connection,
         "form": form,
         "sheet_tab": tab,
-        "tester_url": _tester_url(request, connection),
+        "tester_url": tester_url(request.space, connection),
         "recent_url": route_url("delivery:connection_recent", request.space, connection_id=connection.public_id),
     }
     return render(request, "audiences/connection_sheet.html", context, status=422 if form.errors else 200)

@@ -18,6 +18,7 @@ from typing import Any
 
 from common.errors import FieldError
 from destinations.kit.definition import DestinationDefinition
+from engine.payloads import overlaps
 
 STRATEGIES = {"first": "First added", "last": "Last added", "all": "All"}
 MOST_ALL = 3
@@ -149,9 +150,7 @@ def _name_problems(name: str, path: str, what: str) -> list[FieldError]:
 
 def _overlap(name: str, taken: Iterable[str]) -> str:
     """A taken name that is this one, is inside it, or that it is inside of."""
-    return next(
-        (other for other in taken if name == other or name.startswith(f"{other}.") or other.startswith(f"{name}.")), ""
-    )
+    return next((other for other in taken if overlaps(name, other)), "")
 
 
 def _error(path: str, code: str, detail: str) -> FieldError:

@@ -16,6 +16,7 @@ from delivery.models import Connection
 from delivery.services.activation import enrichment_refusal
 from delivery.services.copying import bigint_array
 from destinations.kit.definition import DestinationDefinition
+from engine.payloads import overlaps
 
 Path = tuple[str, ...]
 # Per profile, the JSON texts of the traits at the loaded paths; None for a trait it lacks.
@@ -48,7 +49,7 @@ def enriched_by(connection: Connection, definition: DestinationDefinition) -> li
         name = row["destination"]
         if name == connection.computation_key:
             continue
-        if not any(name == other or name.startswith(f"{other}.") or other.startswith(f"{name}.") for other in found):
+        if not any(overlaps(name, other) for other in found):
             found[name] = Enriched(path=tuple(row["segment"].split(".")), name=name)
     return list(found.values())
 

@@ -13,3 +13,4 @@ import "./times.js";
 import "./shortcuts.js";
 import "./combobox.js";
 import "./forms.js";
+import "./rows.js";

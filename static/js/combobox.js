@@ -5,7 +5,7 @@
 //   </span>
 //
 // The URL is called with ?q=<text> and the pairs of data-params (JSON), and answers
-// [{"value": "...", "label": "...", "hint": "..."}] (or {"results": [...]}). Choosing fires `input` and `change` on the
+// [{"value": "...", "label": "...", "hint": "...", "group": "..."}] (or {"results": [...]}). Choosing fires `input` and `change` on the
 // input and `combobox:choose` (detail: the option) on the wrapper. While the text is none of the server's values,
 // the wrapper has data-unknown and, with data-never-seen, a note beside it.
 import { mount, place } from "./dom.js";
@@ -105,7 +105,7 @@ class Combobox {
 
   render() {
     const typed = this.input.value.trim();
-    this.list.replaceChildren(...this.options.map((option, index) => this.element(option, index, typed)));
+    this.list.replaceChildren(...this.options.flatMap((option, index) => this.elements(option, index, typed)));
     const known = this.options.some((option) => String(option.value) === typed);
     if (this.failed || this.options.length === 0 || (typed && !known)) {
       const note = document.createElement("div");
@@ -123,6 +123,17 @@ class Combobox {
     this.place();
     this.input.setAttribute("aria-expanded", "true");
     this.highlight(this.options.findIndex((option) => String(option.value) === typed));
+  }
+
+  /** The option, after the name of its group where one begins. */
+  elements(option, index, typed) {
+    const row = this.element(option, index, typed);
+    if (!option.group || option.group === this.options[index - 1]?.group) return [row];
+    const group = document.createElement("div");
+    group.className = "combobox__group";
+    group.setAttribute("role", "presentation");
+    group.textContent = option.group;
+    return [group, row];
   }
 
   element(option, index, typed) {
