@@ -1,4 +1,4 @@
-"""All measurements: `make bench`, or `python -m bench [ingest] [deliver] [engine]`.
+"""All measurements: `make bench`, or `python -m bench [ingest] [deliver] [engine] [journey_canvas]`.
 
 Each module runs in a process of its own and prints one JSON line a result; see bench/common.py.
 """
@@ -11,7 +11,7 @@ import sys
 
 from bench.common import PROJECT
 
-MODULES = ("engine", "ingest", "deliver")
+MODULES = ("engine", "ingest", "deliver", "journey_canvas")
 
 
 def main(wanted: list[str]) -> int:
