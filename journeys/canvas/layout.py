@@ -40,6 +40,7 @@ class _Node:
     parent: _Node | None = None
     children: list[_Node] = field(default_factory=list)
     added: StepOverlay = NOTHING
+    lit: bool | None = None
     span: int = 0
     x: int = 0
     y: int = 0
@@ -89,6 +90,7 @@ class _Layout:
             _place(root, left)
             left += root.span + GAP_X * 2
         nodes = [node for root in roots for node in _walk(root)]
+        _light(nodes)
         cards = [self._card(node) for node in nodes]
         return CanvasModel(
             width=max((card.x + card.width for card in cards), default=0) + MARGIN,
@@ -99,7 +101,7 @@ class _Layout:
             opens=self.overlay.opens,
             panel=self.overlay.panel,
             is_editable=self.overlay.is_editable,
-            has_path=any(node.added.lit is not None for node in nodes),
+            has_path=any(node.lit is not None for node in nodes),
         )
 
     def _follows_unreached(self, step: Mapping[str, Any], seen: set[str]) -> bool:
@@ -166,7 +168,7 @@ class _Layout:
         base: dict[str, Any] = {
             "id": node.id, "x": node.x, "y": node.y, "width": node.size[0], "height": node.size[1],
             "kind": node.kind, "step": node.step["id"], "branch": node.branch, "added": node.added,
-            "type": str(node.step.get("type", "")), "is_unreached": node.is_unreached,
+            "type": str(node.step.get("type", "")), "lit": node.lit, "is_unreached": node.is_unreached,
             "parent": node.parent.id if node.parent else "",
             "children": " ".join(child.id for child in node.children if child.kind != "end"),
             "is_selected": node.step["id"] == self.overlay.selected and node.kind in {"step", "connect"},
@@ -223,7 +225,7 @@ class _Layout:
                 )
             if node.kind == "connect" and (target := by_id.get(card_id(str(node.step.get("to"))))) is not None:
                 path = paths.across((node.x, node.y, *node.size), (target.x, target.y, *target.size), lane=GAP_X // 2)
-                lit = _lit(node, target) if node.added.lit is not None else None
+                lit = _lit(node, target)
                 found.append(Edge(path=path, kind="connect", lit=lit, source=node.id, target=target.id))
         return found
 
@@ -263,13 +265,28 @@ class _Layout:
         return name
 
 
+def _light(nodes: list[_Node]) -> None:
+    """Steps are lit as the page says; branches, connects and ends, where it does not say, as what is around them."""
+    for node in nodes:
+        node.lit = node.added.lit
+    if all(node.lit is None for node in nodes):
+        return
+    by_id = {node.id: node for node in nodes}
+    for node in nodes:
+        if node.lit is not None or node.parent is None:
+            continue
+        if node.kind == "branch":
+            node.lit = bool(node.parent.lit) and any(child.added.lit for child in node.children)
+        elif node.kind == "connect":
+            target = by_id.get(card_id(str(node.step.get("to"))))
+            node.lit = bool(node.parent.lit) and target is not None and bool(target.added.lit)
+        elif node.kind == "end":
+            node.lit = bool(node.parent.lit)
+
+
 def _lit(one: _Node, other: _Node) -> bool | None:
-    """A line is lit where both its ends are; ends and branches without a say follow the step above."""
-    if one.added.lit is None and other.added.lit is None:
-        return None
-    first = one.added.lit
-    second = first if other.kind == "end" or other.added.lit is None else other.added.lit
-    return bool(first) and bool(second)
+    """A line is lit where both its ends are."""
+    return None if one.lit is None and other.lit is None else bool(one.lit) and bool(other.lit)
 
 
 def _walk(root: _Node) -> list[_Node]:

@@ -50,6 +50,7 @@ class Card(Box):
     number: int = 0
     href: str = ""
     added: StepOverlay
+    lit: bool | None = None
     parent: str = ""
     children: str = ""
     is_selected: bool = False

@@ -19,20 +19,22 @@ def down(x1: int, y1: int, x2: int, y2: int, *, turn: int) -> str:
 
 
 def across(source: tuple[int, int, int, int], target: tuple[int, int, int, int], *, lane: int) -> str:
-    """From the bottom of a box (x, y, width, height) to the nearer side of another, along the gap beside it."""
+    """From the bottom of a box (x, y, width, height) to the nearer side of another.
+
+    Down the column of the source, which is free (nothing follows a connect), over in the gap above the target, and
+    into its side from the lane beside it. A target that stands higher is reached from below the source.
+    """
     x1, y1 = source[0] + source[2] // 2, source[1] + source[3]
     is_right = x1 > target[0] + target[2] // 2
-    edge = target[0] + target[2] if is_right else target[0]
-    y2 = target[1] + min(36, target[3] // 2)
     side = 1 if is_right else -1
-    x2 = edge + side * lane
-    level = y1 + RADIUS + 4
-    if abs(x1 - x2) < 2 * RADIUS or abs(level - y2) < 2 * RADIUS:
-        return f"M{x1} {y1}V{level}L{x2} {level}L{x2} {y2}H{edge + side * 3}"
+    edge = target[0] + target[2] if is_right else target[0]
+    x2, y2 = edge + side * lane, target[1] + min(36, target[3] // 2)
+    level = max(y1 + RADIUS + 4, target[1] - RADIUS - 1)
+    radius = min(RADIUS, abs(x1 - x2) // 2, abs(level - y2) // 2)
     inward = -1 if x1 > x2 else 1
     vertical = 1 if y2 > level else -1
     return (
-        f"M{x1} {y1}V{level - RADIUS}Q{x1} {level} {x1 + inward * RADIUS} {level}"
-        f"H{x2 - inward * RADIUS}Q{x2} {level} {x2} {level + vertical * RADIUS}"
-        f"V{y2 - vertical * RADIUS}Q{x2} {y2} {x2 - side * RADIUS} {y2}H{edge + side * 3}"
+        f"M{x1} {y1}V{level - radius}Q{x1} {level} {x1 + inward * radius} {level}"
+        f"H{x2 - inward * radius}Q{x2} {level} {x2} {level + vertical * radius}"
+        f"V{y2 - vertical * radius}Q{x2} {y2} {x2 - side * radius} {y2}H{edge + side * 3}"
     )

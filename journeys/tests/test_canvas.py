@@ -169,6 +169,23 @@ def test_the_path_is_lit_where_both_ends_are() -> None:
     }
 
 
+def test_branches_and_connects_follow_the_steps_of_the_path() -> None:
+    lit = StepOverlay(lit=True)
+    overlay = Overlay(steps=dict.fromkeys(("entry", "wait", "way", "reads", "week"), lit))
+
+    canvas = layout(every_type(), overlay)
+
+    dark = {each.id for each in canvas.cards if each.kind == "branch" and not each.lit}
+    assert dark == {
+        f"card-{name}" for name in ("way--a", "way--c", "test--a", "test--b", "bought--true", "bought--false")
+    }
+    assert {(edge.source, edge.target) for edge in canvas.edges if edge.lit} >= {
+        ("card-way--b", "card-reads"),
+        ("card-reads", "card-joins"),
+        ("card-joins", "card-week"),
+    }
+
+
 def test_chips_name_destinations_and_mark_deleted_ones() -> None:
     names = Names(destinations={"other": "Acme CRM"})
     definition = journey(

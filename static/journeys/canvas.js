@@ -69,7 +69,8 @@ export class Canvas {
     this.y = Math.min(height - 60, Math.max(60 - plane.dataset.height * this.scale, this.y));
     plane.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
     this.viewport.style.backgroundPosition = `${this.x}px ${this.y}px`;
-    this.viewport.style.backgroundSize = `${20 * this.scale}px ${20 * this.scale}px`;
+    const dots = 20 * this.scale * (this.scale < 0.5 ? 2 : 1);
+    this.viewport.style.backgroundSize = `${dots}px ${dots}px`;
     if (this.level) this.level.textContent = `${Math.round(this.scale * 100)} %`;
     if (this.key) sessionStorage.setItem(this.key, JSON.stringify({ x: this.x, y: this.y, scale: this.scale }));
     this.element.dispatchEvent(new CustomEvent("canvas:moved", { bubbles: true }));
