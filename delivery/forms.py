@@ -155,7 +155,7 @@ class ConnectionForm:
         for number in numbers[: MOST_ROWS + 1]:
             name = self._row_name(kind, number)
             given = {member: _text(self.data.get(f"{name}-{member}")) for member in activation.MEMBERS[kind]}
-            rows.append(Row(name=name, number=number, **given))
+            rows.append(Row(name=name, number=number, messages={}, **given))
         return rows
 
     def _row_name(self, kind: str, number: int | str) -> str:

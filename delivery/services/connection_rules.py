@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from common.errors import FieldError
 from delivery.models import Connection
 from delivery.selectors.identifier_types import identifier_types
@@ -91,12 +93,17 @@ def _setup_problems(connection: Connection, definition: DestinationDefinition) -
         errors.append(FieldError(path=f"/{activation.TRAITS}", code="unsupported", detail=refusal))
     key = connection.computation_key
     wrong = activation.trait_problems(connection.trait_mappings, computation_key=key)
-    names = [] if wrong else [row["destination"] for row in connection.trait_mappings]
     rows = connection.identifier_mappings
     wrong += activation.identifier_problems(
         rows,
         computation_key=key,
         known_types=identifier_types(connection.space) if rows else (),
-        trait_names=names,
+        trait_names=_texts(connection.trait_mappings),
     )
     return errors + wrong
+
+
+def _texts(rows: Any) -> list[str]:
+    """The destination names of rows, as far as they are rows."""
+    found = [row.get("destination") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [name for name in found if isinstance(name, str) and name]
