@@ -19,7 +19,7 @@ MAIN = ""
 class PlanStep:
     """A step, or the entry (`step` None). `children` by branch, "" for what follows without one.
 
-    `ways_in` are (parent, branch) pairs. `depth` is the longest way from the entry.
+    `ways_in` are (parent, branch) pairs. `depth` is the longest way from the entry, `rank` the place in `Plan.order`.
     """
 
     id: str
@@ -28,18 +28,16 @@ class PlanStep:
     following: tuple[str, ...] = ()
     ways_in: tuple[tuple[str, str], ...] = ()
     depth: int = 0
+    rank: int = 0
     waits: bool = False
     is_judged: bool = False
     side_by_side: bool = False
+    has_key: bool = False
 
     @property
     def is_leaf(self) -> bool:
         """Nothing follows, whatever branch is taken."""
         return not self.following
-
-    @property
-    def has_key(self) -> bool:
-        return self.step is not None and self.step.has_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +87,9 @@ def compile(definition: JourneyDefinition) -> Plan:  # noqa: A001 - the contract
     order, ways = _sorted_ways(followers)
     by_id = {step.id: step for step in definition.steps}
     steps = {step_id: _plan_step(step_id, by_id.get(step_id)) for step_id in order}
-    for step_id in order:
+    for rank, step_id in enumerate(order):
         planned = steps[step_id]
+        planned.rank = rank
         planned.children = _grouped(ways[step_id])
         planned.following = tuple(dict.fromkeys(child for _, child in ways[step_id]))
         for branch, child in ways[step_id]:
@@ -180,7 +179,14 @@ def _sorted_ways(
 def _plan_step(step_id: str, step: Step | None) -> PlanStep:
     if step is None:
         return PlanStep(step_id, None)
-    return PlanStep(step_id, step, waits=step.waits, is_judged=step.is_judged, side_by_side=step.side_by_side)
+    return PlanStep(
+        step_id,
+        step,
+        waits=step.waits,
+        is_judged=step.is_judged,
+        side_by_side=step.side_by_side,
+        has_key=step.has_key,
+    )
 
 
 def _grouped(ways: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from engine.conditions.nodes import Duration
@@ -35,7 +36,11 @@ class DelayStep(Step):
     def arrive(self, run: RunLike, now: datetime, verdict: VerdictLike | None) -> Next:
         if self.duration is None:
             return Next(True, holds=True)
-        return Next(True, wake_at=now + durations.span_of(self.duration), holds=True)
+        return Next(True, wake_at=now + self._span, holds=True)
+
+    @cached_property
+    def _span(self) -> timedelta:
+        return timedelta(0) if self.duration is None else durations.span_of(self.duration)
 
     def check(self, checks: Checks) -> None:
         checks.name(self.name)

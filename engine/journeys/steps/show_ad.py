@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from engine.conditions.nodes import Duration
@@ -47,7 +48,11 @@ class ShowAdStep(Step):
     def arrive(self, run: RunLike, now: datetime, verdict: VerdictLike | None) -> Next:
         if self.remove_after is None:
             return SENDS
-        return Next(True, sends=True, remove_at=now + durations.span_of(self.remove_after))
+        return Next(True, sends=True, remove_at=now + self._span)
+
+    @cached_property
+    def _span(self) -> timedelta:
+        return timedelta(0) if self.remove_after is None else durations.span_of(self.remove_after)
 
     def check(self, checks: Checks) -> None:
         checks.name(self.name, needed="Name this step by the users who see the ad, such as Left a full cart.")
