@@ -33,10 +33,13 @@ def definition(slug: str) -> DestinationDefinition | None:
 
 
 def named(text: str) -> DestinationDefinition | None:
-    """The connector that a client means: its slug, its name, or either written in another way ("webhook-list")."""
+    """The connector that a client means: its slug, an alias, its name, or these written otherwise ("webhook-list")."""
     found = definitions()
     if text in found:
         return found[text]
+    by_alias = {alias: one for one in found.values() for alias in one.aliases}
+    if text in by_alias:
+        return by_alias[text]
     by_name = {one.name: one for one in found.values()}
     if text in by_name:
         return by_name[text]

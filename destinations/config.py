@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from django.conf import settings as django_settings
 
 from common.secrets import SecretsError, decrypt
 from destinations.catalog import definition as find_definition
 from destinations.field_values import check_values
-from destinations.kit.definition import Action, DestinationDefinition
+from destinations.kit.contexts import event_context
+from destinations.kit.definition import Action, Context, DestinationDefinition, Token
+from destinations.kit.steering import Steering, read_steering
 from destinations.models import Destination
 from destinations.models import Mapping as MappingRow
 from destinations.resolving import MappingProblem, Resolver, compile_mapping
 from engine.fql import FqlError, parse
 
 _CACHED = 1000
+PLAIN = Steering()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +39,13 @@ class CompiledMapping:
     matches: Callable[[Any], bool]
     resolver: Resolver | None
     problem: str = ""
-    batch_size: int = 0
-    batch_keys: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    steering: Steering = PLAIN
+
+    @property
+    def batch_size(self) -> int:
+        """The most calls that go together; 0 when each goes alone."""
+        return self.steering.batch_size if self.steering.is_batched else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,8 @@ class DestinationConfig:
     connector: str
     definition: DestinationDefinition | None
     settings: Mapping[str, Any]
+    operator: Mapping[str, str]
+    token: Token
     settings_problem: str
     secret_values: tuple[str, ...]
     mappings: tuple[CompiledMapping, ...]
@@ -61,6 +72,20 @@ class DestinationConfig:
     is_enabled: bool
     requests_per_second: int | None
     updated_at: datetime
+
+    def context(
+        self, event: Mapping[str, Any], mapping: CompiledMapping | None = None, *, now: datetime | None = None
+    ) -> Context:
+        """What an action knows of one event, beside its payload."""
+        return event_context(
+            self.settings,
+            event,
+            steering=mapping.steering if mapping else PLAIN,
+            mapping=mapping.fields if mapping else None,
+            operator=self.operator,
+            token=self.token,
+            now=now,
+        )
 
     @property
     def batch_size(self) -> int:
@@ -108,8 +133,9 @@ def build_config(destination: Destination, mappings: list[MappingRow]) -> Destin
     definition = find_definition(destination.connector)
     problem = ""
     secrets: dict[str, Any] = {}
+    token: dict[str, Any] = {}
     try:
-        secrets = decrypt(destination.secrets)
+        secrets, token = decrypt(destination.secrets), decrypt(destination.token)
     except SecretsError as error:
         problem = str(error)
     settings = {**destination.settings, **secrets}
@@ -118,6 +144,7 @@ def build_config(destination: Destination, mappings: list[MappingRow]) -> Destin
     elif not problem:
         settings, errors = check_values(definition.settings, settings)
         problem = " ".join(error.detail for error in errors)
+    operator = operator_settings(definition) if definition else {}
     compiled = tuple(_compile(definition, mapping) for mapping in mappings) if definition else ()
     return DestinationConfig(
         id=destination.pk,
@@ -127,13 +154,34 @@ def build_config(destination: Destination, mappings: list[MappingRow]) -> Destin
         connector=destination.connector,
         definition=definition,
         settings=settings,
+        operator=operator,
+        token=_token(settings, token),
         settings_problem=problem,
-        secret_values=secret_texts(secrets),
+        secret_values=secret_texts({"secrets": secrets, "token": token, "operator": operator}),
         mappings=compiled,
         enabled_mappings=tuple(mapping for mapping in compiled if mapping.is_enabled),
-        is_enabled=destination.is_enabled,
+        is_enabled=destination.is_enabled and destination.paused_at is None,
         requests_per_second=destination.requests_per_second or (definition.requests_per_second if definition else None),
         updated_at=destination.updated_at,
+    )
+
+
+def operator_settings(definition: DestinationDefinition) -> Mapping[str, str]:
+    """What the operator gave for a connector in ENGAGE_CONNECTOR_SETTINGS, as far as the connector declares it."""
+    declared = {item.key for item in definition.operator_settings}
+    if definition.auth is not None:
+        declared |= {item.key for item in definition.auth.fields}
+    given = django_settings.ENGAGE_CONNECTOR_SETTINGS.get(definition.slug, {})
+    return {key: str(value) for key, value in given.items() if key in declared}
+
+
+def _token(settings: Mapping[str, Any], stored: Mapping[str, Any]) -> Token:
+    """The token that signing in gave last, else the one of the settings."""
+    if stored:
+        return msgspec.convert(stored, Token)
+    return Token(
+        access_token=str(settings.get("oauth_access_token") or ""),
+        refresh_token=str(settings.get("oauth_refresh_token") or ""),
     )
 
 
@@ -164,6 +212,7 @@ def _compile(definition: DestinationDefinition, mapping: MappingRow) -> Compiled
     matches: Callable[[Any], bool] = _never
     resolver: Resolver | None = None
     problem = ""
+    steering = PLAIN
     try:
         matches = parse(mapping.trigger).matches
     except FqlError as error:
@@ -172,13 +221,15 @@ def _compile(definition: DestinationDefinition, mapping: MappingRow) -> Compiled
         problem = f"{definition.name} has no action {mapping.action!r}."
     else:
         try:
-            resolver = compile_mapping(mapping.fields, action.fields)
+            steering = read_steering(
+                action,
+                mapping.fields,
+                batch_size=definition.batch_size,
+                always_batched=definition.kind == "list",
+            )
+            resolver = compile_mapping(mapping.fields, action.fields, is_batch=steering.is_batched)
         except MappingProblem as error:
             problem = problem or str(error)
-    batches = bool(action and action.perform_batch and mapping.fields.get("enable_batching") is True)
-    size = mapping.fields.get("batch_size")
-    limit = int(size) if isinstance(size, int | float) and size >= 1 else definition.batch_size
-    keys = mapping.fields.get("batch_keys")
     return CompiledMapping(
         id=mapping.public_id,
         name=mapping.name,
@@ -188,6 +239,6 @@ def _compile(definition: DestinationDefinition, mapping: MappingRow) -> Compiled
         matches=matches,
         resolver=resolver,
         problem=problem,
-        batch_size=limit if batches else 0,
-        batch_keys=tuple(str(key) for key in keys) if isinstance(keys, list) else (),
+        fields=mapping.fields,
+        steering=steering,
     )

@@ -13,7 +13,9 @@ class Destination(TimeStamped):
     """A configured copy of a connector in a space.
 
     `settings` holds what is not secret; `secrets` is one Fernet token of a JSON object and never leaves the server.
-    `requests_per_second` overrides the connector's cap (F120); null = the connector's own.
+    `token` is what signing in last gave, encrypted alike: it stands above the one of the settings until those change.
+    `requests_per_second` overrides the connector's cap (F120); null = the connector's own. A paused destination
+    (`paused_at`, `pause_reason` a sentence) keeps its calls waiting: the tool no longer accepts its credentials.
     """
 
     public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
@@ -22,7 +24,10 @@ class Destination(TimeStamped):
     name = models.CharField(max_length=120)
     settings = models.JSONField(default=dict, blank=True)
     secrets = models.BinaryField(default=b"", blank=True)
+    token = models.BinaryField(default=b"", blank=True)
     is_enabled = models.BooleanField(default=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pause_reason = models.TextField(blank=True)
     requests_per_second = models.PositiveIntegerField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 

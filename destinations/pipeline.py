@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from destinations.config import CompiledMapping, DestinationConfig
-from destinations.kit.conversation import converse, item_verdicts
-from destinations.kit.definition import Context, DestinationDefinition
+from destinations.kit.conversation import Tokens, converse, item_verdicts
+from destinations.kit.definition import Context, DestinationDefinition, Item
 from destinations.kit.http import AnyResponse, Request
-from destinations.kit.membership import membership, personas
 from destinations.kit.verdicts import Verdict
 from destinations.resolving import MappingProblem
 
@@ -52,7 +52,8 @@ class Call:
     """One call that an event makes: one per matching mapping, or the only one of a classic destination.
 
     `problem` is set when no request could be built from this mapping; `run` then ends at once with it. `batch_key` is
-    None for a call that goes alone; calls with equal keys may go together by `run_batch`, at most `batch_size` of them.
+    None for a call that goes alone; calls with equal keys may go together by `run_batch`, at most `batch_size` of them
+    and `batch_bytes` of payload.
     """
 
     mapping: CompiledMapping | None
@@ -74,29 +75,39 @@ class Call:
         return self.mapping.batch_size if self.mapping else 0
 
     @property
+    def batch_bytes(self) -> int:
+        return self.mapping.steering.batch_bytes if self.mapping else 0
+
+    @property
+    def payload_bytes(self) -> int:
+        """About how much of `batch_bytes` the payload takes."""
+        return len(msgspec.json.encode(self.payload))
+
+    @property
     def batch_key(self) -> Hashable:
         if self.mapping is None or not self.mapping.batch_size or self.problem is not None:
             return None
         about = (self.context.computation_key, self.context.external_audience_id, self.context.audience_settings)
-        values = [self.payload.get(key) for key in self.mapping.batch_keys]
+        values = [self.payload.get(key) for key in self.mapping.steering.batch_keys]
         return (self.mapping.id, msgspec.json.encode((about, values)))
 
-    def run(self) -> Generator[Request, AnyResponse, Verdict]:
+    def run(self, tokens: Tokens | None = None) -> Generator[Request, AnyResponse, Verdict]:
         """Yields requests, takes responses (common.http's or the kit's), returns the verdict.
 
-        A request that got no response: close the generator and ask `judge_transport` for the verdict.
+        A request that got no response: close the generator and ask `judge_transport` for the verdict. `tokens` are
+        those that the calls of the destination share.
         """
         if self.problem is not None:
             return self.problem
-        verdict, _result = yield from converse(self._start)
+        verdict, _result = yield from converse(self._start, self.context, auth=self.definition.auth, tokens=tokens)
         return verdict
 
-    def _start(self) -> Any:
+    def _start(self, context: Context) -> Any:
         if self.mapping is None:
             assert self.definition.classic is not None
-            return self.definition.classic(self.context, self.payload)
+            return self.definition.classic(context, self.payload)
         assert self.mapping.action is not None
-        return self.mapping.action.perform(self.context, self.payload)
+        return self.mapping.action.run(context, self.payload, context.event)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -107,14 +118,20 @@ class Plan(msgspec.Struct, frozen=True):
     calls: tuple[Call, ...] = ()
 
 
-def run_batch(calls: Sequence[Call]) -> Generator[Request, AnyResponse, list[Verdict]]:
+def run_batch(calls: Sequence[Call], tokens: Tokens | None = None) -> Generator[Request, AnyResponse, list[Verdict]]:
     """Send calls with one `batch_key` together; the verdicts are in their order."""
     first = calls[0]
     action = first.mapping.action if first.mapping else None
     if action is None or action.perform_batch is None:
         raise ValueError("These calls cannot go together.")
-    perform, payloads = action.perform_batch, [call.payload for call in calls]
-    verdict, result = yield from converse(lambda: perform(first.context, payloads))
+    perform = action.perform_batch
+    items = [
+        Item(index=place, payload=call.payload, membership=call.context.membership, event=call.context.event)
+        for place, call in enumerate(calls)
+    ]
+    verdict, result = yield from converse(
+        lambda context: perform(context, items), first.context, auth=first.definition.auth, tokens=tokens
+    )
     return item_verdicts(verdict, result, len(calls))
 
 
@@ -124,11 +141,12 @@ def plan(
     *,
     is_test: bool = False,
     only_mapping: str | None = None,
+    now: datetime | None = None,
 ) -> Plan:
     """Decide what `event` does at a destination, without any I/O.
 
-    `is_test` lets a disabled destination through, and `only_mapping` (a mapping's id) tries that one mapping, enabled
-    or not.
+    `now` is the moment of the attempt. `is_test` lets a disabled destination through, and `only_mapping` (a mapping's
+    id) tries that one mapping, enabled or not.
     """
     stages: list[Stage] = []
     refused = _gates(config, event, is_test, stages)
@@ -138,8 +156,8 @@ def plan(
     assert definition is not None
     if definition.kind == "list":
         return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", "A list destination takes batches of people."))
-    context = event_context(config.settings, event)
     if definition.framework == "classic":
+        context = config.context(event, now=now)
         return Plan(tuple(stages), None, (Call(None, definition, context, dict(event)),))
     candidates = config.enabled_mappings
     if only_mapping is not None:
@@ -148,7 +166,7 @@ def plan(
     if not matching:
         return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", _no_match(candidates, len(config.mappings))))
     stages.append(_trigger_stage(tuple([mapping.name for mapping in matching]), len(candidates)))
-    calls = tuple([_call(mapping, definition, context, event) for mapping in matching])
+    calls = tuple([mapped_call(config, mapping, event, now) for mapping in matching])
     stages += [_mapping_stage(call) for call in calls]
     problems = [call.problem for call in calls if call.problem is not None]
     outcome = None
@@ -180,9 +198,13 @@ def _gates(config: DestinationConfig, event: Mapping[str, Any], is_test: bool, s
     return None
 
 
-def _call(
-    mapping: CompiledMapping, definition: DestinationDefinition, context: Context, event: Mapping[str, Any]
+def mapped_call(
+    config: DestinationConfig, mapping: CompiledMapping, event: Mapping[str, Any], now: datetime | None = None
 ) -> Call:
+    """The call that a mapping of the destination makes for an event."""
+    definition = config.definition
+    assert definition is not None
+    context = config.context(event, mapping, now=now)
     if mapping.problem or mapping.resolver is None:
         problem = Verdict(outcome="failed", code="MAPPING_FAILED", detail=f"{mapping.name}: {mapping.problem}")
         return Call(mapping, definition, context, {}, problem)
@@ -218,19 +240,6 @@ def is_routed(integrations: Any, name: str) -> bool:
     if value is None:
         return integrations.get("All", True) is not False
     return value is not False
-
-
-def event_context(settings: Mapping[str, Any], event: Mapping[str, Any]) -> Context:
-    about = personas(event)
-    audience_settings = about.get("audience_settings")
-    return Context(
-        settings=settings,
-        event=event,
-        audience_settings=audience_settings if isinstance(audience_settings, dict) else {},
-        external_audience_id=str(about.get("external_audience_id") or ""),
-        computation_key=str(about.get("computation_key") or ""),
-        membership=membership(event, about),
-    )
 
 
 def _stop(stages: list[Stage], name: str, outcome: Filtered | Failed) -> Plan:

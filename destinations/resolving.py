@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from destinations.kit.definition import HOOK_KEYS
 from engine import mapping as mapping_kit
 from engine.mapping.fields import Condition, Field
 from engine.mapping.payload import PayloadError, prepare_payload
 
 # Members that steer the framework and are no part of a payload.
 STEERING = frozenset({"enable_batching", "batch_size", "batch_keys", "batch_bytes"})
+RESERVED = STEERING | set(HOOK_KEYS)
 INTERNAL_PREFIX = "__segment_internal_"
 ROOT_DIRECTIVE = f"{INTERNAL_PREFIX}directive"
 
@@ -22,17 +24,19 @@ class MappingProblem(Exception):  # noqa: N818 - a problem of a mapping, of its 
 class Resolver:
     """A compiled field mapping. `payload(event)` gives the validated payload or raises MappingProblem.
 
-    What the mapping says without looking at the event is validated once, here.
+    What the mapping says without looking at the event is validated once, here. In a batch an empty text at the top
+    level is kept, for one event it is removed.
     """
 
-    def __init__(self, mapping: Mapping[str, Any], fields: Sequence[Field]) -> None:
+    def __init__(self, mapping: Mapping[str, Any], fields: Sequence[Field], *, is_batch: bool = False) -> None:
+        self._is_batch = is_batch
         kept = {
             key: value
             for key, value in mapping.items()
-            if key not in STEERING and (not key.startswith(INTERNAL_PREFIX) or key == ROOT_DIRECTIVE)
+            if key not in RESERVED and (not key.startswith(INTERNAL_PREFIX) or key == ROOT_DIRECTIVE)
         }
-        declared = tuple(field for field in fields if field.key not in STEERING)
-        self._fixed, fixed_fields = _fixed_part(kept, declared)
+        declared = tuple(field for field in fields if field.key not in RESERVED)
+        self._fixed, fixed_fields = _fixed_part(kept, declared, is_batch=is_batch)
         rest = {key: value for key, value in kept.items() if key not in self._fixed}
         try:
             mapping_kit.compile(kept)
@@ -51,13 +55,13 @@ class Resolver:
                 key for key, value in resolved.items() if type(value) is dict
             }:
                 return {**self._fixed, **resolved}
-            return {**self._fixed, **prepare_payload(resolved, self._fields)}
+            return {**self._fixed, **prepare_payload(resolved, self._fields, is_batch=self._is_batch)}
         except (mapping_kit.MappingError, PayloadError) as error:
             raise MappingProblem(str(error)) from error
 
 
-def compile_mapping(mapping: Mapping[str, Any], fields: Sequence[Field]) -> Resolver:
-    return Resolver(mapping, fields)
+def compile_mapping(mapping: Mapping[str, Any], fields: Sequence[Field], *, is_batch: bool = False) -> Resolver:
+    return Resolver(mapping, fields, is_batch=is_batch)
 
 
 def _free_objects(mapping: Mapping[str, Any], fields: Sequence[Field]) -> frozenset[str]:
@@ -83,14 +87,16 @@ def _is_free(field: Field) -> bool:
     )
 
 
-def _fixed_part(mapping: Mapping[str, Any], fields: Sequence[Field]) -> tuple[dict[str, Any], frozenset[str]]:
+def _fixed_part(
+    mapping: Mapping[str, Any], fields: Sequence[Field], *, is_batch: bool
+) -> tuple[dict[str, Any], frozenset[str]]:
     """Members that are the same for every event, validated, and their keys; nothing where members depend on others."""
     if ROOT_DIRECTIVE in mapping or any(isinstance(field.required, Condition) for field in fields):
         return {}, frozenset()
     plain = {key: value for key, value in mapping.items() if not isinstance(value, dict | list)}
     declared = tuple(field for field in fields if field.key in plain)
     try:
-        fixed = prepare_payload(plain, declared)
+        fixed = prepare_payload(plain, declared, is_batch=is_batch)
     except PayloadError:
         # Said for each event, with everything else that is wrong.
         return {}, frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -33,6 +34,18 @@ def env_int(name: str, default: int) -> int:
 
 def env_list(name: str, default: str) -> list[str]:
     return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+def env_json(name: str) -> dict[str, dict[str, object]]:
+    """A JSON object of objects."""
+    text = os.environ.get(name, "").strip()
+    try:
+        value = json.loads(text) if text else {}
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be JSON.") from None
+    if not isinstance(value, dict) or not all(isinstance(member, dict) for member in value.values()):
+        raise ImproperlyConfigured(f'{name} must be an object of objects, such as {{"braze_cohorts": {{…}}}}.')
+    return value
 
 
 def database_from_url(url: str) -> dict[str, object]:
@@ -247,6 +260,10 @@ ENGAGE_REJECTED_RETENTION_DAYS = env_int("ENGAGE_REJECTED_RETENTION_DAYS", 30)
 # Hosts and networks that deliveries may reach although they are not public, e.g. "127.0.0.0/8,10.1.2.3".
 ENGAGE_ALLOWED_NETWORKS = env_list("ENGAGE_ALLOWED_NETWORKS", "127.0.0.0/8,::1/128" if ENGAGE_DEMO else "")
 ENGAGE_LIST_INTERVAL_SECONDS = env_int("ENGAGE_LIST_INTERVAL_SECONDS", 0)  # 0: the connector's own cadence
+# What the installation as a whole has with vendors, by connector: {"braze_cohorts": {"partner_api_key_us": "…"}}.
+ENGAGE_CONNECTOR_SETTINGS = env_json("ENGAGE_CONNECTOR_SETTINGS")
+# host:port that gets every outbound call in place of its destination, in plain HTTP with the Host kept: for staging.
+ENGAGE_SEND_TO = os.environ.get("ENGAGE_SEND_TO", "").strip()
 # /healthz answers 503 when received work has waited longer than this to be processed.
 ENGAGE_HEALTH_LAG_SECONDS = env_int("ENGAGE_HEALTH_LAG_SECONDS", 900)
 

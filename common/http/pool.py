@@ -76,14 +76,16 @@ class _Slot:
         "is_cut",
         "refused",
         "request",
+        "send_to",
         "shape",
         "size",
         "timeout",
         "url",
     )
 
-    def __init__(self, networks: tuple[Network, ...]) -> None:
+    def __init__(self, networks: tuple[Network, ...], send_to: str = "") -> None:
         self.curl = pycurl.Curl()
+        self.send_to = send_to
         self.shape: tuple[str, bool] | None = None
         self.url = ""
         self.headers: Mapping[str, str] | None = None
@@ -143,12 +145,13 @@ class _Slot:
             self.shape = shape
         if request.url != self.url:
             self.url = ""
-            curl.setopt(pycurl.URL, request.url.encode("utf-8"))
+            curl.setopt(pycurl.URL, self._address(request.url).encode("utf-8"))
             self.url = request.url
-        if request.headers != self.headers:
+        headers = request.headers if not self.send_to else {**request.headers, "Host": urlsplit(request.url).netloc}
+        if headers != self.headers:
             self.headers = None
-            curl.setopt(pycurl.HTTPHEADER, _header_lines(tuple(request.headers.items())))
-            self.headers = dict(request.headers)
+            curl.setopt(pycurl.HTTPHEADER, _header_lines(tuple(headers.items())))
+            self.headers = dict(headers)
         if request.timeout != self.timeout:
             curl.setopt(pycurl.TIMEOUT_MS, max(1, int(request.timeout * 1000)))
             self.timeout = request.timeout
@@ -160,6 +163,13 @@ class _Slot:
         self.refused.clear()
         self.size = 0
         self.is_cut = False
+
+    def _address(self, url: str) -> str:
+        """Where a request goes: to its URL, unless the installation sends everything elsewhere (ENGAGE_SEND_TO)."""
+        if not self.send_to:
+            return url
+        parts = urlsplit(url)
+        return f"http://{self.send_to}{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
 
     def _set_shape(self, method: str, *, has_body: bool) -> None:
         curl = self.curl
@@ -224,6 +234,7 @@ class CurlPool:
     def __init__(self, *, concurrency: int = 100, allowed_networks: list[str] | None = None) -> None:
         allowed = settings.ENGAGE_ALLOWED_NETWORKS if allowed_networks is None else allowed_networks
         self._networks = parse_networks(tuple(allowed))
+        self._send_to = settings.ENGAGE_SEND_TO
         self._concurrency = concurrency
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
@@ -245,7 +256,7 @@ class CurlPool:
     def _start_waiting(self) -> None:
         while self._waiting and len(self._busy) < self._concurrency:
             request, callback = self._waiting.popleft()
-            slot = self._idle.pop() if self._idle else _Slot(self._networks)
+            slot = self._idle.pop() if self._idle else _Slot(self._networks, self._send_to)
             try:
                 slot.prepare(request, callback)
             except (ValueError, pycurl.error) as error:

@@ -8,14 +8,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from destinations.kit.errors import PayloadValidationError
+from destinations.kit.errors import APIError, PayloadValidationError
+from destinations.kit.json_text import js_json
 
 DEFAULT_TIMEOUT = 10.0
 JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json"}
+NO_HEADERS: Mapping[str, str] = {}
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,200}\Z")
@@ -79,6 +81,44 @@ def as_response(raw: AnyResponse) -> Response:
     if isinstance(raw, Response):
         return raw
     return Response(status=raw.status, headers=raw.headers, body=raw.body, duration_ms=raw.duration_ms)
+
+
+class HttpError(APIError):
+    """An answer that is no success, raised inside the action that asked. Uncaught, `judge` decides."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(
+            f"The destination answered {response.status} {response.reason}".rstrip() + ".", status=response.status
+        )
+        self.response = response
+
+
+def json_request(
+    method: str,
+    url: str,
+    body: Any = None,
+    headers: Mapping[str, str] = NO_HEADERS,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> Request:
+    """A request with `body` as JSON, byte-equal to JavaScript's; without a body when it is None."""
+    if body is None:
+        return Request(method=method, url=url, headers=headers, timeout=timeout)
+    return Request(method=method, url=url, headers={**JSON_HEADERS, **headers}, body=js_json(body), timeout=timeout)
+
+
+def form_request(
+    url: str,
+    form: Mapping[str, str],
+    headers: Mapping[str, str] = NO_HEADERS,
+    *,
+    method: str = "POST",
+    content_type: str = "application/x-www-form-urlencoded",
+) -> Request:
+    """A request with the members of `form` as an HTML form sends them."""
+    return Request(
+        method=method, url=url, headers={"Content-Type": content_type, **headers}, body=urlencode(form).encode()
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -22,7 +22,7 @@ from destinations.kit.http import Request
 from destinations.kit.redaction import redact, shown_request, shown_response
 from destinations.kit.verdicts import Verdict, judge_transport
 from destinations.models import Destination, EventTest
-from destinations.pipeline import Call, Failed, Filtered, Plan, event_context, plan
+from destinations.pipeline import Call, Failed, Filtered, Plan, plan
 from spaces.models import User
 
 KEPT = 20
@@ -130,8 +130,8 @@ def check_connection(destination: Destination) -> Verdict | None:
     if config is None or config.definition is None or config.definition.test_connection is None:
         return None
     test = config.definition.test_connection
-    context = event_context(config.settings, {})
-    verdict, _exchanges = _converse(converse(lambda: test(context)), config.secret_values)
+    conversation = converse(test, config.context({}), auth=config.definition.auth)
+    verdict, _exchanges = _converse(conversation, config.secret_values)
     return verdict
 
 

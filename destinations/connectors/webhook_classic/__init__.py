@@ -8,7 +8,7 @@ from destinations.kit.definition import Context, DestinationDefinition
 from destinations.kit.http import JSON_HEADERS, Request, checked_headers, checked_url
 from destinations.kit.json_text import js_json
 from destinations.kit.signing import signature_headers
-from engine.mapping.fields import Field
+from destinations.kit.tables import read_table
 
 
 def send_event(context: Context, event: dict[str, Any]) -> Request:
@@ -23,36 +23,13 @@ def send_event(context: Context, event: dict[str, Any]) -> Request:
     return Request(method="POST", url=checked_url(str(settings["url"])), headers=headers, body=body)
 
 
+table = read_table(__name__)
 definition = DestinationDefinition(
     slug="webhook_classic",
     name="Webhook",
     framework="classic",
     description="Post every call of the connected audiences to an HTTP address, unchanged.",
-    supported=("identify", "track", "page", "screen", "group", "alias"),
-    settings=(
-        Field(
-            key="url",
-            label="Webhook URL",
-            format="uri",
-            required=True,
-            description="Where the events are posted to.",
-            placeholder="https://example.com/hooks/segment",
-        ),
-        Field(
-            key="headers",
-            label="Headers",
-            type="object",
-            additional_properties=True,
-            secret=True,
-            description="More headers, as names and values. They are stored encrypted, since they often hold a key.",
-        ),
-        Field(
-            key="sharedSecret",
-            label="Shared secret",
-            type="password",
-            description="Requests are signed with it: X-Signature is the HMAC-SHA1 of the body in hexadecimal.",
-        ),
-    ),
+    settings=table.settings,
     classic=send_event,
     identifiers="None. Every call is delivered, with whatever identifiers it carries.",
 )

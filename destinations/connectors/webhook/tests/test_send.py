@@ -6,15 +6,16 @@ import json
 
 import pytest
 
-from destinations.connectors.webhook.send import send
+from destinations.connectors.webhook import definition
 from destinations.kit.http import Response
-from destinations.kit.testing import run_action, run_batch
+from destinations.kit.testing import run_payload, run_payloads
 
 URL = "https://example.org/hook"
+(send,) = definition.actions
 
 
 def test_posts_the_data_as_compact_json() -> None:
-    ran = run_action(send, {"method": "POST", "data": {"name": "Zoë", "n": 7.0}}, settings={"url": URL})
+    ran = run_payload(send, {"method": "POST", "data": {"name": "Zoë", "n": 7.0}}, settings={"url": URL})
 
     assert ran.request.method == "POST"
     assert ran.request.url == URL
@@ -26,14 +27,14 @@ def test_posts_the_data_as_compact_json() -> None:
 def test_the_mapping_may_name_another_address_method_and_headers() -> None:
     payload = {"url": "http://other.example/x", "method": "PUT", "headers": {"X-Team": "growth"}, "data": {}}
 
-    ran = run_action(send, payload, settings={"url": URL})
+    ran = run_payload(send, payload, settings={"url": URL})
 
     assert (ran.request.method, ran.request.url) == ("PUT", "http://other.example/x")
     assert ran.request.headers["X-Team"] == "growth"
 
 
 def test_signs_exactly_what_is_sent() -> None:
-    ran = run_action(send, {"method": "POST", "data": {"a": 1}}, settings={"url": URL, "sharedSecret": "s3cret"})
+    ran = run_payload(send, {"method": "POST", "data": {"a": 1}}, settings={"url": URL, "sharedSecret": "s3cret"})
 
     body = b'{"a":1}'
     assert ran.request.body == body
@@ -45,7 +46,7 @@ def test_signs_exactly_what_is_sent() -> None:
 def test_a_batch_is_one_list_signed_over_its_first_item() -> None:
     payloads = [{"method": "POST", "data": {"n": number}} for number in range(3)]
 
-    ran = run_batch(send, payloads, settings={"url": URL, "sharedSecret": "s3cret"})
+    ran = run_payloads(send, payloads, settings={"url": URL, "sharedSecret": "s3cret"})
 
     assert json.loads(ran.request.body or b"") == [{"n": 0}, {"n": 1}, {"n": 2}]
     assert ran.request.headers["X-Signature"] == hmac.new(b"s3cret", b'{"n":0}', hashlib.sha1).hexdigest()
@@ -53,13 +54,15 @@ def test_a_batch_is_one_list_signed_over_its_first_item() -> None:
 
 
 def test_a_failed_batch_fails_every_item() -> None:
-    ran = run_batch(send, [{"method": "POST"}] * 2, settings={"url": URL}, answers=[Response(status=400, body=b"no")])
+    ran = run_payloads(
+        send, [{"method": "POST"}] * 2, settings={"url": URL}, answers=[Response(status=400, body=b"no")]
+    )
 
     assert [(verdict.outcome, verdict.code) for verdict in ran.verdicts] == [("failed", "400"), ("failed", "400")]
 
 
 def test_without_any_url_nothing_is_sent() -> None:
-    ran = run_action(send, {"method": "POST", "data": {}})
+    ran = run_payload(send, {"method": "POST", "data": {}})
 
     assert ran.requests == []
     assert (ran.verdict.outcome, ran.verdict.code) == ("failed", "PAYLOAD_VALIDATION_FAILED")
@@ -80,7 +83,7 @@ def test_without_any_url_nothing_is_sent() -> None:
     ],
 )
 def test_what_cannot_be_sent_safely_is_refused(payload: dict[str, object]) -> None:
-    ran = run_action(send, {"method": "POST", "data": {}, **payload})
+    ran = run_payload(send, {"method": "POST", "data": {}, **payload})
 
     assert ran.requests == []
     assert ran.verdict.outcome == "failed"
@@ -105,6 +108,6 @@ def test_what_cannot_be_sent_safely_is_refused(payload: dict[str, object]) -> No
     ],
 )
 def test_the_status_decides_whether_it_is_tried_again(status: int, outcome: str) -> None:
-    ran = run_action(send, {"method": "POST"}, settings={"url": URL}, answers=[Response(status=status)])
+    ran = run_payload(send, {"method": "POST"}, settings={"url": URL}, answers=[Response(status=status)])
 
     assert ran.verdict.outcome == outcome

@@ -14,7 +14,7 @@ EVENT = {"type": "track", "event": "Audience Entered", "userId": "u1", "properti
 def test_posts_the_whole_event_with_headers_and_signature() -> None:
     settings = {"url": "https://example.org/x", "headers": {"X-Key": "abc"}, "sharedSecret": "s"}
 
-    ran = run(lambda: send_event(Context(settings=settings), EVENT))
+    ran = run(lambda _: send_event(Context(settings=settings), EVENT))
 
     assert json.loads(ran.request.body or b"") == EVENT
     assert ran.request.headers["X-Key"] == "abc"
@@ -22,6 +22,6 @@ def test_posts_the_whole_event_with_headers_and_signature() -> None:
 
 
 def test_without_a_secret_there_is_no_signature() -> None:
-    ran = run(lambda: send_event(Context(settings={"url": "https://example.org/x"}), EVENT))
+    ran = run(lambda _: send_event(Context(settings={"url": "https://example.org/x"}), EVENT))
 
     assert dict(ran.request.headers) == {"Content-Type": "application/json"}

@@ -22,7 +22,7 @@ def context(**extra: Any) -> Context:
 
 
 def test_one_request_holds_adds_and_removes() -> None:
-    ran = run(lambda: sync_batch(context(), AUDIENCE, [entry(1, True)], [entry(2, False)]), count=2)
+    ran = run(lambda _: sync_batch(context(), AUDIENCE, [entry(1, True)], [entry(2, False)]), count=2)
 
     assert ran.request.url == "https://example.org/list"
     assert json.loads(ran.request.body or b"") == {
@@ -44,7 +44,9 @@ def test_one_request_holds_adds_and_removes() -> None:
 def test_an_entry_that_the_receiver_names_failed_alone() -> None:
     answer = Response(status=200, body=b'{"failed": [{"messageId": "m2", "error": "unknown person"}]}')
 
-    ran = run(lambda: sync_batch(context(), AUDIENCE, [entry(1, True), entry(2, True)], []), answers=[answer], count=2)
+    ran = run(
+        lambda _: sync_batch(context(), AUDIENCE, [entry(1, True), entry(2, True)], []), answers=[answer], count=2
+    )
 
     assert [verdict.outcome for verdict in ran.verdicts] == ["delivered", "failed"]
     assert ran.verdicts[1].detail == "unknown person"
@@ -52,7 +54,7 @@ def test_an_entry_that_the_receiver_names_failed_alone() -> None:
 
 def test_a_refused_batch_is_judged_by_its_status() -> None:
     ran = run(
-        lambda: sync_batch(context(), AUDIENCE, [entry(1, True)], [entry(2, False)]),
+        lambda _: sync_batch(context(), AUDIENCE, [entry(1, True)], [entry(2, False)]),
         answers=[Response(status=503)],
         count=2,
     )
@@ -63,7 +65,7 @@ def test_a_refused_batch_is_judged_by_its_status() -> None:
 def test_extras_of_the_audience_are_merged_and_signed() -> None:
     about = context(audience_settings={"extras": '{"team": "growth"}'})
 
-    ran = run(lambda: sync_batch(about, AUDIENCE, [entry(1, True)], []))
+    ran = run(lambda _: sync_batch(about, AUDIENCE, [entry(1, True)], []))
 
     assert json.loads(ran.request.body or b"")["team"] == "growth"
 
@@ -71,7 +73,7 @@ def test_extras_of_the_audience_are_merged_and_signed() -> None:
 def test_extras_that_are_no_object_fail_before_anything_is_sent() -> None:
     about = context(audience_settings={"extras": "[1]"})
 
-    ran = run(lambda: sync_batch(about, AUDIENCE, [entry(1, True)], []))
+    ran = run(lambda _: sync_batch(about, AUDIENCE, [entry(1, True)], []))
 
     assert ran.requests == []
     assert ran.verdict.code == "PAYLOAD_VALIDATION_FAILED"
@@ -79,7 +81,7 @@ def test_extras_that_are_no_object_fail_before_anything_is_sent() -> None:
 
 def test_a_new_list_gets_the_id_that_the_receiver_gives() -> None:
     ran = run(
-        lambda: create_audience(context(), AUDIENCE), answers=[Response(status=200, body=b'{"externalId": "list-9"}')]
+        lambda _: create_audience(context(), AUDIENCE), answers=[Response(status=200, body=b'{"externalId": "list-9"}')]
     )
 
     assert ran.result == "list-9"
@@ -87,7 +89,7 @@ def test_a_new_list_gets_the_id_that_the_receiver_gives() -> None:
 
 
 def test_a_receiver_that_gives_no_id_fails() -> None:
-    ran = run(lambda: create_audience(context(), AUDIENCE), answers=[Response(status=200, body=b"{}")])
+    ran = run(lambda _: create_audience(context(), AUDIENCE), answers=[Response(status=200, body=b"{}")])
 
     assert (ran.verdict.outcome, ran.verdict.code) == ("failed", "INVALID_RESPONSE")
 
@@ -95,7 +97,7 @@ def test_a_receiver_that_gives_no_id_fails() -> None:
 def test_without_create_and_get_addresses_no_request_is_made() -> None:
     about = Context(settings={"url": "https://example.org/list"}, external_audience_id="vip")
 
-    made, found = run(lambda: create_audience(about, AUDIENCE)), run(lambda: get_audience(about, AUDIENCE))
+    made, found = run(lambda _: create_audience(about, AUDIENCE)), run(lambda _: get_audience(about, AUDIENCE))
 
     assert (made.result, made.requests) == ("vip", [])
     assert (found.result, found.requests) == ("vip", [])
