@@ -13,6 +13,8 @@ from datetime import datetime
 import msgspec
 from django.db import connection
 
+from journeys.services.merging import merge_runs
+
 _PAIRS = "json_to_recordset(%(pairs)s) AS pair(loser bigint, winner bigint)"
 
 # Tables whose rows of the survivor win over those of the merged-away profile: (table, key columns besides profile_id).
@@ -35,6 +37,7 @@ def merge_profiles(*, space_id: int, survivors: Mapping[int, int], now: datetime
     with connection.cursor() as cursor:
         for statement in _statements():
             cursor.execute(statement, values)
+    merge_runs(space_id=space_id, survivors=survivors, now=now)
 
 
 def _statements() -> list[str]:

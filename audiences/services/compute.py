@@ -22,6 +22,7 @@ from audiences.services.following import Evaluated, follow
 from audiences.services.locks import try_lock_space
 from delivery.services.emit import Change, emit_changes
 from delivery.services.resending import resend_to_new_identifiers
+from engine.conditions import Mentions
 from spaces.models import Space
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,10 @@ class Touched:
     traits: frozenset[str]
 
     def concerns(self, item: Compiled) -> bool:
-        mentions = item.mentions
+        return self.reaches(item.mentions)
+
+    def reaches(self, mentions: Mentions) -> bool:
+        """Whether a condition that looks at `mentions` looks at something that was touched."""
         if any(
             (kind, name) in self.events if name is not None else any(kind == seen for seen, _ in self.events)
             for kind, name in mentions.events
