@@ -74,7 +74,8 @@ def read(definition: Any) -> JourneyDefinition:
     """
     reader = Reader()
     reader.problems += json_problems(definition)
-    found = _journey(reader, definition)
+    is_too_deep = any(problem.code == "too_deep" for problem in reader.problems)
+    found = JourneyDefinition() if is_too_deep else _journey(reader, definition)
     if reader.problems:
         raise DefinitionError(_once(reader))
     return found
