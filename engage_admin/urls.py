@@ -13,12 +13,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("", include("spaces.entry_urls")),
     path("api/v1/", include("engage_admin.api_urls")),
+    path("v1/spaces/", include("engage_admin.profile_api.urls")),
+    path("v1/namespaces/", include("engage_admin.profile_api.urls")),
     path("s/<slug:space>/", home, name="home"),
     path("s/<slug:space>/", include("spaces.urls")),
     path("s/<slug:space>/", include("profiles.urls")),
     path("s/<slug:space>/", include("destinations.urls")),
     path("s/<slug:space>/", include("delivery.urls")),
     path("s/<slug:space>/", include("audiences.urls")),
+    path("s/<slug:space>/", include("journeys.urls")),
     path("s/<slug:space>/", include("ingest.urls")),
 ]
 if settings.ENGAGE_DEMO:

@@ -1,9 +1,11 @@
-"""The pages of journeys, a list a part: builder, destination steps, testing, live."""
+"""The pages of journeys, a list a part. A journey's own pages come last: `journeys/<id>/` would take `journeys/new/`."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern
 
+from journeys import urls_live
+
 app_name = "journeys"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [*urls_live.urlpatterns]

@@ -117,10 +117,11 @@ def _tabs(request: SpaceRequest, profile: Profile) -> list[dict[str, Any]]:
     names = [("traits", "Traits", len(profile.traits)), ("identities", "Identities", None)]
     if profile.collection == USERS:
         names.append(("events", "Events", None))
-    names.append(("audiences", "Audiences", None))
+    if _fragment_url(request, profile, "audiences"):
+        names.append(("audiences", "Audiences", None))
+    if profile.collection == USERS and _fragment_url(request, profile, "journeys"):
+        names.append(("journeys", "Journeys", None))
     names.append(("linked", linked, detail.linked_count(request.space, profile)))
-    if not _audiences_url(request, profile):
-        names = [item for item in names if item[0] != "audiences"]
     return [{"tab": tab, "label": label, "url": f"?tab={tab}", "count": count} for tab, label, count in names]
 
 
@@ -164,7 +165,11 @@ def _events(request: SpaceRequest, profile: Profile) -> dict[str, Any]:
 
 
 def _audiences(request: SpaceRequest, profile: Profile) -> dict[str, Any]:
-    return {"audiences_url": _audiences_url(request, profile)}
+    return {"fragment": {"name": "audiences", "url": _fragment_url(request, profile, "audiences")}}
+
+
+def _journeys(request: SpaceRequest, profile: Profile) -> dict[str, Any]:
+    return {"fragment": {"name": "journeys", "url": _fragment_url(request, profile, "journeys")}}
 
 
 def _linked(request: SpaceRequest, profile: Profile) -> dict[str, Any]:
@@ -176,13 +181,14 @@ CONTENT = {
     "identities": _identities,
     "events": _events,
     "audiences": _audiences,
+    "journeys": _journeys,
     "linked": _linked,
 }
 
 
-def _audiences_url(request: SpaceRequest, profile: Profile) -> str:
-    """A fragment of the audiences app, which is above this one; "" while there is none."""
-    return route_url("audiences:profile_audiences", request.space, segment_id=profile.segment_id)
+def _fragment_url(request: SpaceRequest, profile: Profile, app: str) -> str:
+    """A fragment of an app above this one, audiences or journeys; "" while there is none."""
+    return route_url(f"{app}:profile_{app}", request.space, segment_id=profile.segment_id)
 
 
 def _rows(request: SpaceRequest, matches: list[search.Match]) -> list[dict[str, Any]]:
