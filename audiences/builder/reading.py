@@ -23,7 +23,10 @@ EVENT_TYPES = ("track", "page", "screen")
 
 
 def rows_of(definition: Any) -> Group:
-    """The rows of a definition; nothing is lost: what cannot be said in a row becomes a RawRow."""
+    """The rows of a definition; nothing is lost: what cannot be said in a row becomes a RawRow.
+
+    What `writing` makes of rows that are not filled in (names "", numbers None) reads back as those rows.
+    """
     where = definition.get("where") if isinstance(definition, Mapping) else None
     if where is None:
         return Group()
@@ -47,7 +50,7 @@ def _row_of(node: Any, *, is_negated: bool) -> Row:
     keys = set(node)
     if len(keys) == 1 and keys <= {"all", "any"}:
         joiner = next(iter(keys))
-        if not isinstance(node[joiner], list) or not node[joiner]:
+        if not isinstance(node[joiner], list):
             raise NotExpressibleError
         return Group(
             joiner="any" if joiner == "any" else "all",
@@ -96,8 +99,8 @@ def _named(node: dict[str, Any]) -> tuple[str, str]:
 def _count(raw: Any) -> tuple[str, str]:
     if isinstance(raw, dict) and len(raw) == 1:
         operator, number = next(iter(raw.items()))
-        if operator in COUNTS and type(number) is int:
-            return operator, str(number)
+        if operator in COUNTS and (number is None or type(number) is int):
+            return operator, "" if number is None else str(number)
     raise NotExpressibleError
 
 
@@ -111,8 +114,8 @@ def _window(raw: Any) -> WindowFields:
     if kind == "between" and isinstance(value, dict) and set(value) == {"from", "to"}:
         (amount, unit), (end_amount, end_unit) = duration_of(value["from"]), duration_of(value["to"])
         return WindowFields(kind=kind, amount=amount, unit=unit, end_amount=end_amount, end_unit=end_unit)
-    if kind in {"since", "before"} and is_plain(value):
-        return WindowFields(kind=kind, instant=value)
+    if kind in {"since", "before"} and (value is None or is_plain(value)):
+        return WindowFields(kind=kind, instant=value or "")
     raise NotExpressibleError
 
 

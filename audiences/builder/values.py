@@ -71,17 +71,18 @@ def is_plain(text: Any) -> bool:
 
 
 def name_of(raw: Any) -> str:
-    if is_plain(raw) and raw == raw.strip():
+    """A name; "" while none was given (a row that is not filled in yet)."""
+    if raw == "" or (is_plain(raw) and raw == raw.strip()):
         return str(raw)
     raise NotExpressibleError
 
 
 def duration_of(raw: Any) -> tuple[str, str]:
-    """(amount, unit) of {"days": 7}."""
+    """(amount, unit) of {"days": 7}; {"days": None} is a row that is not filled in yet."""
     if isinstance(raw, dict) and len(raw) == 1:
         unit, amount = next(iter(raw.items()))
-        if unit in UNITS and type(amount) is int:
-            return str(amount), unit
+        if unit in UNITS and (amount is None or type(amount) is int):
+            return "" if amount is None else str(amount), unit
     raise NotExpressibleError
 
 
@@ -113,14 +114,16 @@ def _operand_of(operator: str, raw: Any) -> tuple[str, list[str]]:
             raise NotExpressibleError
         return ("trait" if key == "trait" else "parent"), [name_of(raw[key])]
     if operator in DATES:
-        if not is_plain(raw):
+        if raw is not None and not is_plain(raw):
             raise NotExpressibleError
-        return "date", [raw]
+        return "date", [raw or ""]
     if operator not in LISTS:
         kind, text = _scalar_of(raw)
         return kind, [text]
-    if not isinstance(raw, list) or not raw:
+    if not isinstance(raw, list):
         raise NotExpressibleError
+    if not raw:
+        return value_types(operator, is_child=False)[0], [""]
     found = [_scalar_of(item) for item in raw]
     if len({kind for kind, _ in found}) != 1:
         raise NotExpressibleError
@@ -128,6 +131,8 @@ def _operand_of(operator: str, raw: Any) -> tuple[str, list[str]]:
 
 
 def _scalar_of(raw: Any) -> tuple[str, str]:
+    if raw is None:
+        return "text", ""
     if isinstance(raw, bool):
         return "boolean", "true" if raw else "false"
     if isinstance(raw, int | float):

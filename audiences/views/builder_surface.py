@@ -12,10 +12,11 @@ from django_htmx.http import replace_url, reswap, retarget
 
 from audiences.builder.operations import UnknownOperationError, apply
 from audiences.builder.reading import rows_of
+from audiences.builder.rows import Group
 from audiences.builder.writing import FieldProblem, audience_fields, written
 from audiences.models import Audience
-from audiences.selectors.audiences import PreviewError, audience_list
-from audiences.selectors.preview import PreviewReport, preview_report
+from audiences.selectors.audiences import audience_list
+from audiences.selectors.preview import PreviewError, PreviewReport, preview_report
 from audiences.services.definitions import DefinitionError, checked
 from audiences.views import builder_drafts
 from audiences.views.builder_drafts import Draft
@@ -25,6 +26,7 @@ from engine import conditions
 from profiles.models import COLLECTION_NAMES
 from spaces.access import SpaceRequest
 from spaces.access import rights as rights_of
+from spaces.models import Space
 
 
 @dataclass(kw_only=True)
@@ -54,10 +56,16 @@ def definition_of(draft: Draft) -> dict[str, Any]:
 
 def problems_of(request: SpaceRequest, draft: Draft, audience: Audience | None) -> list[FieldProblem]:
     """Everything that is wrong with the draft's rows, each at its field."""
-    rows = draft.rows
-    result = written(rows, collection=draft.collection)
+    return row_problems(request.space, draft.rows, collection=draft.collection, audience=audience)
+
+
+def row_problems(
+    space: Space, rows: Group, *, collection: str = "users", audience: Audience | None = None
+) -> list[FieldProblem]:
+    """What is wrong with rows of any form that holds a condition; `audience` is the one whose definition they are."""
+    result = written(rows, collection=collection)
     try:
-        checked(space=request.space, definition=result.definition, audience=audience)
+        checked(space=space, definition=result.definition, audience=audience)
     except DefinitionError as error:
         named = audience_fields(rows)
         found = []
@@ -67,6 +75,25 @@ def problems_of(request: SpaceRequest, draft: Draft, audience: Audience | None) 
             found.append(replace(problem, field=at) if at else problem)
         return found
     return result.problems
+
+
+def rows_context(space: Space, rows: Group, problems: list[FieldProblem], *, focus: str = "") -> dict[str, Any]:
+    """What `audiences/_builder_group.html` needs to show a condition's rows in another page's form.
+
+    That form posts the fields and an `op` (operations.apply) itself: give the template an empty `form_url`.
+    """
+    known = list(audience_list(space).order_by("name"))
+    names = {name: each.name for each in known for name in (each.key, each.public_id)}
+    return {
+        "root": shown_rows(rows, problems, collection="users", audiences=names, keys=[each.key for each in known]),
+        "others": [(each.key, each.name) for each in known],
+        "focus": focus,
+        "form_url": "",
+        "counts": COUNTS,
+        "windows": WINDOWS,
+        "units": UNIT_CHOICES,
+        "addable": ADDABLE,
+    }
 
 
 def _named_in(detail: str, fields: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
 // The audience builder: posts the form when its shape changes, keeps the draft, keys on rows, focus after swaps.
-import { announce, isTyping, on } from "../js/dom.js";
+import { announce, on } from "../js/dom.js";
 import { addShortcut } from "../js/shortcuts.js";
+import { rowKey, suggestFor } from "./rows.js";
 
 const KEEP_AFTER_MS = 1000;
 const form = document.querySelector("[data-builder]");
@@ -51,7 +52,7 @@ if (form) {
       clearTimeout(timer);
       press("builder-refresh");
     } else if (field.matches("input[name$='.name']")) {
-      suggestFor(field);
+      suggestFor(form, field);
     }
   });
 
@@ -80,33 +81,13 @@ if (form) {
       runPreview();
       return;
     }
-    const row = event.target instanceof Element ? event.target.closest("[data-row]") : null;
-    if (!row || !form.contains(row)) return;
-    if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      event.preventDefault();
-      operate(event.key === "ArrowUp" ? "up" : "down", row);
-    } else if (event.target === row && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target)) {
-      if (event.key === "d" || event.key === "D") operate("duplicate", row);
-      else if (event.key === "Delete") operate("remove", row);
-      else if (event.key === "ArrowDown" || event.key === "ArrowUp") neighbour(row, event.key === "ArrowDown")?.focus();
-      else return;
-      event.preventDefault();
-    }
+    rowKey(form, event);
   });
 
   addShortcut("Run the preview", "Ctrl", "Enter");
   addShortcut("Move the condition up or down", "Alt", "↑ ↓");
   addShortcut("Duplicate the condition in focus", "D");
   addShortcut("Remove the condition in focus", "Del");
-}
-
-function operate(verb, row) {
-  row.querySelector(`button[value="${verb}:${row.dataset.row}"]`)?.click();
-}
-
-function neighbour(row, isDown) {
-  const rows = [...form.querySelectorAll("[data-row]")];
-  return rows[rows.indexOf(row) + (isDown ? 1 : -1)];
 }
 
 /** What was typed while the answer was on its way wins. */
@@ -128,22 +109,6 @@ function focusOn(wanted) {
     byId(focused)?.focus();
   }
   if (wanted) changed();
-}
-
-/** The properties and values that are suggested belong to the event or trait named in the same row. */
-function suggestFor(field) {
-  const base = field.name.replace(/name$/, "");
-  for (const box of form.querySelectorAll(".combobox[data-params]")) {
-    const input = box.querySelector("input");
-    if (input === field || !input.name.startsWith(base)) continue;
-    const params = JSON.parse(box.dataset.params);
-    if (/\.(p\d+|t)\.$/.test(base)) {
-      if (input.name === `${base}value` && params.kind === "value") params.path = field.value.trim();
-    } else if ("event" in params && (base.endsWith(".then.") || !input.name.includes(".then."))) {
-      params.event = field.value.trim();
-    }
-    box.dataset.params = JSON.stringify(params);
-  }
 }
 
 // The key follows the name until a person writes one.
