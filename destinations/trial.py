@@ -102,13 +102,17 @@ def run_events(
     trigger: str | None = None,
     as_batch: bool = False,
 ) -> Trial:
-    """Deliver `events` by an action, each alone or all as one batch."""
+    """Deliver `events` by an action, each alone or all as one batch.
+
+    `trigger` None is the action's default, "" lets everything through.
+    """
     fields = dict(action.default_fields() if mapping is None else mapping)
     problem = subject.settings_problem()
     if problem:
         refused = Verdict(outcome="failed", code="INVALID_SETTINGS", detail=problem, status=400)
         return Trial(results=[EventResult(verdict=refused) for _event in events], failure=refused)
-    matches = parse(action.default_trigger if trigger is None else trigger).matches
+    told = action.default_trigger if trigger is None else trigger
+    matches = parse(told).matches if told else _always
     steering = read_steering(action, fields)
     resolver = compile_mapping(fields, action.fields, is_batch=as_batch)
     tokens = Tokens(subject.token)
@@ -185,6 +189,10 @@ def _told(found: EventResult, verdict: Verdict, said: Any) -> EventResult:
     if isinstance(said, Response):
         sent = body = None
     return EventResult(verdict=verdict, payload=found.payload, membership=found.membership, sent=sent, body=body)
+
+
+def _always(_event: Any) -> bool:
+    return True
 
 
 def _skipped(*, as_batch: bool) -> Verdict:

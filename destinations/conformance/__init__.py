@@ -1,0 +1,1 @@
+"""Running files of recorded cases (triggers, mappings, the framework, connectors) and counting what passes."""
