@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from audiences.models import Audience
 from audiences.selectors import audiences as selectors
+from audiences.selectors.preview import preview_report
 from audiences.serializers import (
     AudienceChangeSerializer,
     AudienceConnectionSerializer,
@@ -137,7 +138,7 @@ class AudiencePreviewView(SpaceAPIView):
         """Count and sample of a definition; nothing is saved."""
         sent = PreviewInputSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        preview = selectors.preview(space=self.space, **sent.validated_data)
+        preview = preview_report(space=self.space, **sent.validated_data)
         return Response(PreviewSerializer(preview).data)
 
 

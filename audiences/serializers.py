@@ -104,9 +104,23 @@ class PersonSerializer(serializers.Serializer[Person]):
     traits = serializers.DictField()
 
 
+class PartSerializer(serializers.Serializer[Any]):
+    sentence = serializers.CharField()
+    size = serializers.IntegerField()
+
+
+class CoverageSerializer(serializers.Serializer[Any]):
+    id_type = serializers.CharField()
+    size = serializers.IntegerField()
+
+
 class PreviewSerializer(serializers.Serializer[Any]):
-    count = serializers.IntegerField()
+    """`parts`: how many each condition of the outermost group holds for; `coverage`: members by identifier type."""
+
+    count = serializers.IntegerField(source="total")
     sample = PersonSerializer(many=True)
+    parts = PartSerializer(many=True)
+    coverage = CoverageSerializer(many=True)
 
 
 class MembersSerializer(serializers.Serializer[Any]):

@@ -11,7 +11,7 @@ os.environ.setdefault("ENGAGE_ENCRYPTION_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz
 if worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
     os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].rpartition('/')[0]}/{int(worker) + 1}"
 
-from engage_admin.settings import *  # noqa: E402, F403
+from engage_admin.settings import *  # noqa: F403
 
 ENGAGE_DEMO = True
 ENGAGE_ALLOWED_NETWORKS = ["127.0.0.0/8", "::1/128"]

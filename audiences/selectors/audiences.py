@@ -6,28 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, QuerySet, Sum
-from django.db.utils import OperationalError
 from django.utils import timezone
 
-from audiences.compiler import preview_query
 from audiences.models import Audience, ComputeRun, Membership, MembershipCount
-from audiences.services.definitions import audience_references, checked
-from common.errors import ProductError
 from delivery.models import Connection
-from engine.conditions import Options
 from profiles.models import COLLECTION_NAMES, ExternalId, Profile
 from spaces.models import Space
-
-PREVIEW_SECONDS = 15
-
-
-class PreviewError(ProductError):
-    """The preview could not be computed in time."""
-
-    code = "preview_too_slow"
-    status = 503
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,47 +27,12 @@ class Person:
     traits: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preview:
-    """How many profiles a definition matches now, and some of them."""
-
-    count: int
-    sample: list[Person]
-
-
 def audience_list(space: Space) -> QuerySet[Audience]:
     return Audience.objects.in_space(space).live().order_by("-id")
 
 
 def get_audience(space: Space, public_id: str) -> Audience | None:
     return Audience.objects.in_space(space).live().select_related("space").filter(public_id=public_id).first()
-
-
-def preview(*, space: Space, definition: Any, include_anonymous: bool) -> Preview:
-    """Count and sample of a definition that need not be saved.
-
-    Raises DefinitionError with all problems, PreviewError when the database takes over PREVIEW_SECONDS.
-    """
-    condition = checked(space=space, definition=definition)
-    query = preview_query(
-        space.pk,
-        condition,
-        timezone.now(),
-        options=Options(include_anonymous=include_anonymous),
-        references=audience_references(space),
-    )
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(PREVIEW_SECONDS * 1000)])
-            cursor.execute(query.sql, query.params)
-            count, ids = cursor.fetchone()
-    except OperationalError as error:
-        if "statement timeout" not in str(error):
-            raise
-        raise PreviewError(
-            f"The preview took longer than {PREVIEW_SECONDS} seconds. Narrow the time windows and try again."
-        ) from error
-    return Preview(count=count, sample=people(space=space, profile_ids=ids or []))
 
 
 def people(*, space: Space, profile_ids: list[int]) -> list[Person]:

@@ -16,8 +16,9 @@ from audiences.compiler.builder import Builder, wants_events
 from audiences.compiler.queries import SAMPLE_SIZE
 from audiences.compiler.scopes import Everyone
 from audiences.models import Audience
-from audiences.selectors.audiences import PREVIEW_SECONDS, Person, PreviewError, people
+from audiences.selectors.audiences import Person, people
 from audiences.services.definitions import audience_references, checked
+from common.errors import ProductError
 from engine.conditions import Options
 from engine.conditions.describing import sentence_of
 from engine.conditions.nodes import AllNode, AnyNode, Condition, Node
@@ -25,6 +26,14 @@ from spaces.models import Space
 
 COVERAGE = {"users": ("user_id", "email", "anonymous_id"), "accounts": ("group_id",)}
 MOST_PARTS = 30
+PREVIEW_SECONDS = 15
+
+
+class PreviewError(ProductError):
+    """The preview could not be computed in time."""
+
+    code = "preview_too_slow"
+    status = 503
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from audiences.builder.rows import EventRow, Group
 from audiences.keys import propose_key
-from audiences.selectors.audiences import PreviewError
-from audiences.selectors.preview import PreviewReport, preview_report
+from audiences.selectors.preview import PreviewError, PreviewReport, preview_report
 from audiences.services.audiences import create_audience
 from audiences.services.connections import ConnectionSpec
 from audiences.views import builder_drafts
