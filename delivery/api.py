@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -20,13 +21,18 @@ from delivery.serializers import (
     CallSerializer,
     ConnectionChangeSerializer,
     ConnectionSerializer,
+    DestinationTraitsSerializer,
     FirstSyncSerializer,
     ReplaySerializer,
     SyncSerializer,
 )
 from delivery.services import connections as services
+from delivery.services.destination_traits import always_sent, set_always_sent
 from delivery.services.replay import replay
+from destinations.models import Destination
+from destinations.selectors import find_destination
 from spaces.api_base import SpaceAPIView
+from spaces.models import Role
 
 
 class ConnectionView(SpaceAPIView):
@@ -104,6 +110,35 @@ class ConnectionSyncView(ConnectionView):
         """Resync: send the members that this connection has not sent yet, and missed exits."""
         connection = services.resync(connection=self.connection(), actor=self.actor)
         return Response(self.shown_sync(connection), status=status.HTTP_202_ACCEPTED)
+
+
+class DestinationTraitsView(SpaceAPIView):
+    serializer_class = DestinationTraitsSerializer
+    write_role = Role.ADMIN
+
+    def destination(self) -> Destination:
+        found = find_destination(self.space, self.kwargs["destination"])
+        if found is None:
+            raise Http404("This space has no such destination.")
+        return found
+
+    @extend_schema(operation_id="destinations_traits_read", responses=DestinationTraitsSerializer)
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """The traits that every connection of the destination sends along."""
+        return Response({"trait_mappings": always_sent(self.destination())})
+
+    @extend_schema(
+        operation_id="destinations_traits_change",
+        request=DestinationTraitsSerializer,
+        responses=DestinationTraitsSerializer,
+    )
+    def put(self, request: Request, **kwargs: Any) -> Response:
+        """Replace them; they reach the calls queued from now on."""
+        destination = self.destination()
+        sent = DestinationTraitsSerializer(data=request.data)
+        sent.is_valid(raise_exception=True)
+        rows = set_always_sent(destination=destination, traits=sent.validated_data["trait_mappings"], actor=self.actor)
+        return Response({"trait_mappings": rows})
 
 
 class DeliveryListView(SpaceAPIView):

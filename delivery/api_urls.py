@@ -9,6 +9,7 @@ from delivery import api
 urlpatterns = [
     path("connections/<str:connection>/", api.ConnectionDetailView.as_view()),
     path("connections/<str:connection>/sync/", api.ConnectionSyncView.as_view()),
+    path("destinations/<str:destination>/traits/", api.DestinationTraitsView.as_view()),
     path("deliveries/", api.DeliveryListView.as_view()),
     path("deliveries/replay/", api.ReplayView.as_view()),
 ]

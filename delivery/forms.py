@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
-from django.urls import reverse
 
-from common.errors import FieldError, ProductError
 from delivery.models import Connection
-from delivery.selectors.identifier_types import identifier_types
+from delivery.row_forms import LISTS, Message, RowForm, one_line
 from delivery.services import activation
-from delivery.services.activation import IDENTIFIERS, MOST_ROWS, STRATEGIES, TRAITS
+from delivery.services.activation import IDENTIFIERS, TRAITS
 from delivery.services.connection_rules import connection_problems
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
@@ -25,7 +21,6 @@ from spaces.models import Space
 CHECKS = ("send_identify", "send_track", "send_mobile_ids", "include_audience_key")
 NAMES = ("enter_event", "exit_event")
 CHOICES = {"value_format": Connection.ValueFormat.values, "setup": Connection.Setup.values}
-LISTS = (TRAITS, IDENTIFIERS)
 FIELDS = (*CHECKS, *NAMES, *CHOICES)
 LABELS = {
     "send_identify": "Send Identify",
@@ -38,41 +33,10 @@ LABELS = {
     "setup": "Setup",
     TRAITS: "Traits",
     IDENTIFIERS: "Identifiers",
-    "segment": "Segment",
-    "destination": "Destination",
-    "strategy": "Strategy",
 }
 
 
-@dataclass(kw_only=True)
-class Row:
-    """A row of Traits or Identifiers as the page shows it. `name` begins the names of its inputs."""
-
-    name: str
-    number: int
-    segment: str = ""
-    destination: str = ""
-    strategy: str = "all"
-    messages: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def is_blank(self) -> bool:
-        return not self.segment and not self.destination
-
-    def values(self, kind: str) -> dict[str, str]:
-        return {member: getattr(self, member) for member in activation.MEMBERS[kind]}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """One thing to correct: `target` is the id of its input."""
-
-    target: str
-    label: str
-    text: str
-
-
-class ConnectionForm:
+class ConnectionForm(RowForm):
     """Event settings, Connection Settings (Default or Customized Setup) and payload format of one connection.
 
         form = ConnectionForm(request.POST or None, destination=destination, space=space, prefix="connection",
@@ -107,18 +71,12 @@ class ConnectionForm:
         computation_key: str = "",
         is_journey: bool = False,
     ) -> None:
-        self.data = data
         self.destination = destination
-        self.space = space
-        self.prefix = f"{prefix}-" if prefix else ""
         self.computation_key = computation_key
         self.is_journey = is_journey
-        self.initial = {**self._defaults(), **(initial or {})}
-        self.errors: dict[str, list[str]] = {}
-        self.shown: dict[str, Any] = dict(self.initial) if data is None else self._posted(data)
-        self.traits = self._rows(TRAITS)
-        self.identifiers = self._rows(IDENTIFIERS)
-        self.wants_rows = data is not None and self._change_rows(data.get(f"{self.prefix}rows", ""))
+        super().__init__(data, space=space, prefix=prefix, initial={**self._defaults(), **(initial or {})})
+        self.shown: dict[str, Any] = dict(self.initial) if data is None else self._given(data)
+        self.read_rows(reads=data is not None and self.is_customized)
 
     @staticmethod
     def of(connection: Connection) -> dict[str, Any]:
@@ -139,45 +97,11 @@ class ConnectionForm:
             "send_track": "track" in taken,
         }
 
-    def _posted(self, data: QueryDict) -> dict[str, Any]:
+    def _given(self, data: QueryDict) -> dict[str, Any]:
         shown: dict[str, Any] = {name: f"{self.prefix}{name}" in data for name in CHECKS}
         for name in (*NAMES, *CHOICES):
-            shown[name] = _text(data.get(f"{self.prefix}{name}"), self.initial[name])
+            shown[name] = one_line(data.get(f"{self.prefix}{name}"), self.initial[name])
         return shown
-
-    def _rows(self, kind: str) -> list[Row]:
-        if self.data is None or not self.is_customized:
-            stored = self.initial[kind]
-            return [Row(name=self._row_name(kind, number), number=number, **row) for number, row in enumerate(stored)]
-        pattern = re.compile(rf"{re.escape(self.prefix + kind)}-([0-9]{{1,6}})-segment")
-        numbers = sorted({int(found[1]) for name in self.data if (found := pattern.fullmatch(name))})
-        rows = []
-        for number in numbers[: MOST_ROWS + 1]:
-            name = self._row_name(kind, number)
-            given = {member: _text(self.data.get(f"{name}-{member}")) for member in activation.MEMBERS[kind]}
-            rows.append(Row(name=name, number=number, messages={}, **given))
-        return rows
-
-    def _row_name(self, kind: str, number: int | str) -> str:
-        return f"{self.prefix}{kind}-{number}"
-
-    def _change_rows(self, wanted: str) -> bool:
-        """Carry out "add:<list>" or "remove:<list>:<number>" of the buttons that work without script."""
-        verb, _, rest = wanted.partition(":")
-        kind, _, number = rest.partition(":")
-        if kind not in LISTS or verb not in ("add", "remove"):
-            return False
-        rows = self.traits if kind == TRAITS else self.identifiers
-        if verb == "add":
-            following = max((row.number for row in rows), default=-1) + 1
-            rows.append(Row(name=self._row_name(kind, following), number=following))
-        else:
-            rows[:] = [row for row in rows if str(row.number) != number]
-        return True
-
-    @property
-    def is_bound(self) -> bool:
-        return self.data is not None
 
     @property
     def is_customized(self) -> bool:
@@ -193,7 +117,7 @@ class ConnectionForm:
                 computation_key=self.computation_key,
                 **self.values,
             )
-            self._add(connection_problems(checked))
+            self.add(connection_problems(checked))
         return not self.errors
 
     @property
@@ -202,25 +126,11 @@ class ConnectionForm:
         if self.is_list:
             found["value_format"] = Connection.ValueFormat.BOOLEAN.value
         for kind in LISTS:
-            rows = [row.values(kind) for row in self._filled(kind)] if self.is_customized else self.initial[kind]
-            found[kind] = activation.cleaned(list(rows))
+            rows = [row.values(kind) for row in self.filled(kind)] if self.is_customized else self.initial[kind]
+            found[kind] = activation.cleaned(rows or [])
         if self.is_customized and self.enrichment_refusal:
             found[TRAITS] = []
         return found
-
-    def _filled(self, kind: str) -> Sequence[Row]:
-        return [row for row in (self.traits if kind == TRAITS else self.identifiers) if not row.is_blank]
-
-    def add_product_error(self, error: ProductError) -> None:
-        """What a service refused, at its fields."""
-        self._add(error.errors or [FieldError(path="", code=error.code, detail=error.detail)])
-
-    def _add(self, errors: Sequence[FieldError]) -> None:
-        for error in errors:
-            self.errors.setdefault(error.path, []).append(error.detail)
-            head, number, member = (*error.path.strip("/").split("/"), "", "")[:3]
-            if head in LISTS and number.isdecimal() and int(number) < len(rows := self._filled(head)):
-                rows[int(number)].messages.setdefault(member or "segment", []).append(error.detail)
 
     # What the page shows.
 
@@ -246,14 +156,7 @@ class ConnectionForm:
             for name, texts in self.messages.items()
             for text in texts
         ]
-        for kind in LISTS:
-            for position, row in enumerate(self._filled(kind), 1):
-                found += [
-                    Message(target=f"id_{row.name}-{member}", label=f"{LABELS[kind]}, row {position}", text=text)
-                    for member, texts in row.messages.items()
-                    for text in texts
-                ]
-        return found
+        return found + self.row_messages()
 
     @property
     def names(self) -> dict[str, str]:
@@ -268,29 +171,35 @@ class ConnectionForm:
     def labels(self) -> dict[str, str]:
         return LABELS | ({"value_format": "Journey value format"} if self.is_journey else {})
 
-    @property
-    def blank_trait(self) -> Row:
-        """The row that the page's script copies: __n__ stands for its number."""
-        return Row(name=self._row_name(TRAITS, "__n__"), number=-1)
+
+class DestinationTraitsForm(RowForm):
+    """The traits that all connections of a destination send along (F094): `values` is the list of rows."""
+
+    def __init__(self, data: QueryDict | None, *, space: Space, initial: list[dict[str, str]]) -> None:
+        super().__init__(data, space=space, prefix="", initial={TRAITS: initial})
+        self.read_rows(reads=data is not None)
 
     @property
-    def blank_identifier(self) -> Row:
-        return Row(name=self._row_name(IDENTIFIERS, "__n__"), number=-1)
+    def values(self) -> list[dict[str, str]]:
+        return [row.values(TRAITS) for row in self.filled(TRAITS)]
 
     @property
-    def trait_url(self) -> str:
-        return reverse("delivery:trait_options", kwargs={"space": self.space.slug})
-
-    @cached_property
-    def identifier_types(self) -> list[str]:
-        """Those of the space; what a row names besides is kept as it is."""
-        return list(dict.fromkeys([*identifier_types(self.space), *(row.segment for row in self.identifiers)]))
+    def messages(self) -> dict[str, list[str]]:
+        return {TRAITS: self.errors.get(f"/{TRAITS}", []), "": self.errors.get("", [])}
 
     @property
-    def strategies(self) -> dict[str, str]:
-        return STRATEGIES
+    def summary(self) -> list[Message]:
+        whole = [
+            Message(target=self.ids[TRAITS], label=LABELS[TRAITS], text=text)
+            for texts in self.messages.values()
+            for text in texts
+        ]
+        return whole + self.row_messages()
 
+    @property
+    def names(self) -> dict[str, str]:
+        return {"rows": "rows"}
 
-def _text(given: str | None, default: str = "") -> str:
-    """One line as typed; NUL, which the database cannot hold, is left out."""
-    return default if given is None else given.replace("\0", "").strip()
+    @property
+    def ids(self) -> dict[str, str]:
+        return {TRAITS: f"id_{TRAITS}"}

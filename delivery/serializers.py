@@ -105,6 +105,10 @@ class ConnectionChangeSerializer(serializers.Serializer[Any]):
     identifier_mappings = IdentifierMappingsField(required=False)
 
 
+class DestinationTraitsSerializer(serializers.Serializer[Any]):
+    trait_mappings = TraitMappingsField()
+
+
 class FirstSyncSerializer(serializers.ModelSerializer[FirstSync]):
     class Meta:
         model = FirstSync

@@ -19,6 +19,9 @@ urlpatterns = [
     path("delivery/connections/<slug:connection_id>/recent/", fragments.connection_recent, name="connection_recent"),
     path("delivery/destinations/<slug:destination_id>/", fragments.destination_activity, name="destination"),
     path(
+        "delivery/destinations/<slug:destination_id>/traits/", activation.destination_traits, name="destination_traits"
+    ),
+    path(
         "delivery/destinations/<slug:destination_id>/activity/",
         fragments.destination_activity,
         name="destination_fragment",

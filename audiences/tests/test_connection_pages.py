@@ -328,3 +328,80 @@ def test_an_expired_window_sends_false_without_any_event(space, owner):
         ("Audience Entered", True),
         ("Audience Exited", False),
     ]
+
+
+SHEET = {
+    "connection-send_track": "1",
+    "connection-include_audience_key": "1",
+    "connection-enter_event": "Audience Entered",
+    "connection-exit_event": "Audience Exited",
+    "connection-setup": "customized",
+    "connection-trait_mappings-0-segment": "plan",
+    "connection-trait_mappings-0-destination": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "is_told"), [({"HX-Request": "true"}, 200, True), ({}, 302, False)], ids=["script", "none"]
+)
+def test_the_sheet_saves_a_customized_setup(space, owner, audience, client_for, headers, status, is_told):
+    """F026; in the sheet and, without script, on its page."""
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+    url = page(space, audience, f"connections/{connection.public_id}/")
+
+    answer = client_for(owner).post(url, SHEET, headers=headers)
+
+    connection.refresh_from_db()
+    assert (answer.status_code, "sheet:saved" in answer.get("HX-Trigger", "")) == (status, is_told)
+    assert connection.trait_mappings == [{"segment": "plan", "destination": "plan"}]
+    assert (connection.setup, connection.send_identify) == ("customized", False)
+
+
+def test_the_sheet_adds_a_row_without_script_and_saves_nothing(space, owner, audience, client_for):
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+    url = page(space, audience, f"connections/{connection.public_id}/")
+
+    answer = client_for(owner).post(url, SHEET | {"connection-rows": "add:trait_mappings"})
+
+    connection.refresh_from_db()
+    assert answer.status_code == 200
+    assert 'name="connection-trait_mappings-1-segment"' in answer.content.decode()
+    assert connection.setup == "default"
+
+
+def test_problems_of_the_sheet_stand_at_their_rows(space, owner, audience, client_for):
+    connection = connect(
+        audience=audience, spec=ConnectionSpec(destination=make_destination(space, owner)), connected_by=owner
+    )
+    url = page(space, audience, f"connections/{connection.public_id}/")
+
+    answer = client_for(owner).post(url, SHEET | {"connection-trait_mappings-0-destination": audience.key})
+
+    connection.refresh_from_db()
+    assert answer.status_code == 422
+    assert 'id="id_connection-trait_mappings-0-destination_error"' in answer.content.decode()
+    assert connection.setup == "default"
+
+
+def test_connecting_takes_the_whole_setup_by_api(space, owner, audience, api_for):
+    destination = make_destination(space, owner)
+    sent = {
+        "destination": destination.public_id,
+        "send_mobile_ids": True,
+        "value_format": "string",
+        "include_audience_key": False,
+        "setup": "customized",
+        "trait_mappings": [{"segment": "plan", "destination": "p"}],
+        "identifier_mappings": [{"segment": "user_id", "destination": "user_id", "strategy": "first"}],
+    }
+
+    answer = api_for(owner, space).post(
+        f"/api/v1/spaces/{space.slug}/audiences/{audience.public_id}/connections/", sent, format="json"
+    )
+
+    assert answer.status_code == 201
+    assert {name: answer.json()[name] for name in sent} == sent

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from audiences.models import Audience
 from audiences.selectors.connections import connectable, connection_row
@@ -22,6 +23,9 @@ from destinations import catalog
 from destinations.models import Destination
 from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
+
+SHEET = "audiences/connection_sheet.html"
+SAVED = "Saved. The change reaches calls queued from now on."
 
 
 def _connection(request: SpaceRequest, audience: Audience, connection_id: str) -> Connection:
@@ -94,28 +98,49 @@ def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpRe
     tab = request.GET.get("tab", "settings")
     if tab not in {"settings", "mappings", "tester", "recent"}:
         tab = "settings"
-    form = ConnectionForm(
-        request.POST if request.method == "POST" else None,
-        destination=connection.destination,
-        space=request.space,
-        prefix="connection",
-        initial=ConnectionForm.of(connection),
-        computation_key=connection.computation_key,
-    )
+    form = _form(request, connection, request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             connection = delivery_connections.update(connection=connection, actor=request.user, **form.values)
         except ProductError as error:
             form.add_product_error(error)
         else:
-            messages.success(request, "Saved. The change reaches calls queued from now on.")
+            if request.htmx:
+                return _saved(request, audience, connection)
+            messages.success(request, SAVED)
             return redirect(
                 "audiences:connection",
                 space=request.space.slug,
                 audience_id=audience.public_id,
                 connection_id=connection.public_id,
             )
-    context = audience_context(request, audience, "overview") | {
+    status = 422 if form.errors else 200
+    return render(request, SHEET, _sheet_context(request, audience, connection, form, tab), status=status)
+
+
+def _saved(request: SpaceRequest, audience: Audience, connection: Connection) -> HttpResponse:
+    """The sheet again, with what is stored now."""
+    form = _form(request, connection, None)
+    response = render(request, SHEET, _sheet_context(request, audience, connection, form, "settings"))
+    trigger_client_event(response, "toast", {"text": SAVED, "level": "success"})
+    return trigger_client_event(response, "sheet:saved", {})
+
+
+def _form(request: SpaceRequest, connection: Connection, data: QueryDict | None) -> ConnectionForm:
+    return ConnectionForm(
+        data,
+        destination=connection.destination,
+        space=request.space,
+        prefix="connection",
+        initial=ConnectionForm.of(connection),
+        computation_key=connection.computation_key,
+    )
+
+
+def _sheet_context(
+    request: SpaceRequest, audience: Audience, connection: Connection, form: ConnectionForm, tab: str
+) -> dict[str, Any]:
+    return audience_context(request, audience, "overview") | {
         "row": connection_row(audience, connection),
         "connection": connection,
         "form": form,
@@ -123,7 +148,6 @@ def sheet(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpRe
         "tester_url": tester_url(request.space, connection),
         "recent_url": route_url("delivery:connection_recent", request.space, connection_id=connection.public_id),
     }
-    return render(request, "audiences/connection_sheet.html", context, status=422 if form.errors else 200)
 
 
 @space_view()

@@ -66,7 +66,8 @@ def trait_problems(rows: Any, *, computation_key: str, path: str = TRAITS) -> li
         if not wrong and name in (*OWN_NAMES, computation_key):
             wrong = [_error(place, "reserved", f"{name} is what the call itself says. Choose another name.")]
         if not wrong and (other := _overlap(name, taken)):
-            wrong = [_error(place, "duplicate", f"{name} and {other} would take the same place. Choose another name.")]
+            detail = f"{name} is taken already" if name == other else f"{name} and {other} cannot hold each other"
+            wrong = [_error(place, "duplicate", f"{detail}. Choose another name.")]
         taken.setdefault(name, number)
         found += wrong
     return found

@@ -8,7 +8,7 @@ from common.errors import FieldError
 from delivery.models import Connection
 from delivery.selectors.identifier_types import identifier_types
 from delivery.services import activation
-from delivery.services.calls import connector_of
+from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
 from profiles.models import USERS
 
@@ -17,7 +17,10 @@ NAME_LENGTH = 255
 
 def connection_problems(connection: Connection) -> list[FieldError]:
     """All problems, each at its field; the connection need not be saved."""
-    definition = connector_of(connection.destination)
+    definition = catalog.definition(connection.destination.connector)
+    if definition is None:
+        detail = f"This installation has no connector {connection.destination.connector!r}. Choose another destination."
+        return [FieldError(path="/destination", code="unknown_connector", detail=detail)]
     return [
         *_destination_problems(connection, definition),
         *_call_problems(connection, definition),

@@ -13,6 +13,7 @@ from delivery.models import Connection
 from delivery.selectors import books
 from delivery.selectors.calls import CallFilter, call_page
 from delivery.selectors.lookups import find_connection
+from delivery.services.destination_traits import always_sent
 from delivery.views.pages import calls_url, equation
 from destinations.models import Destination
 from spaces.access import SpaceRequest, space_view
@@ -62,6 +63,7 @@ def destination_activity(request: SpaceRequest, destination_id: str) -> HttpResp
         ],
         "health": getattr(destination, "health", None),
         "now": now,
+        "traits": [row["destination"] for row in always_sent(destination)],
         "rows": [
             {
                 "connection": connection,
