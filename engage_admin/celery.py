@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     "first-syncs": {"task": "audiences.first_syncs", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "advance": {"task": "journeys.advance_due", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "step-syncs": {"task": "journeys.first_syncs", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
+    "resumes": {"task": "journeys.finish_resumes", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
     "deliver": {"task": "delivery.deliver", "schedule": 2.0, "options": {"queue": "deliver", "expires": 10}},
     "lists": {"task": "delivery.sync_lists", "schedule": 5.0, "options": {"queue": "lists", "expires": 20}},
     "retention": {"task": "engage_admin.keep_house", "schedule": 600.0, "options": {"queue": "default"}},

@@ -32,3 +32,10 @@ def first_syncs() -> None:
     runs = open_runs()
     while runs and time.monotonic() < deadline:
         runs = [run for run in runs if sync_slice(run)]
+
+
+@shared_task(name="journeys.finish_resumes")
+def finish_resumes() -> None:
+    from journeys.services.lifecycle import finish_resumes
+
+    finish_resumes()

@@ -57,3 +57,9 @@ def is_behind(version: JourneyVersion, since: datetime) -> bool:
         waiting.exists()
         or ComputeRun.objects.filter(audience_id=version.entry_audience_id, state__in=OPEN_RUNS).exists()
     )
+
+
+def delete(version: JourneyVersion) -> None:
+    """The journey was deleted: its audience vanishes, the stored memberships stay."""
+    stop(version)
+    Audience.objects.filter(pk=version.entry_audience_id, deleted_at=None).update(deleted_at=timezone.now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from engine.journeys import problems
@@ -41,11 +41,6 @@ def definition_problems(
         *_source_problems(space),
     ]
     return found + [problem for problem in own if not problem.path or problem.path not in paths]
-
-
-def errors_among(found: Iterable[JourneyProblem]) -> list[JourneyProblem]:
-    """Those that stop publishing."""
-    return [problem for problem in found if problem.severity == ERROR]
 
 
 def _name_problems(space: Space, definition: Mapping[str, Any], journey: Journey | None) -> list[JourneyProblem]:
