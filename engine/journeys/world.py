@@ -14,7 +14,6 @@ class DestinationFacts:
     kind: str = "event"
     is_enabled: bool = True
     takes_traits: bool = True
-    is_advertising: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,6 +71,14 @@ class Checks:
             seen.add(connection.destination)
             self._connection(connection, place)
 
+    def lists_only(self, connections: Sequence[StepConnection], *, path: str = "/connections") -> None:
+        """An ad is shown to the people of a list; an event destination only hears of them."""
+        for index, connection in enumerate(connections):
+            facts = self.world.destinations.get(connection.destination)
+            if facts is not None and facts.kind != "list":
+                detail = f"{facts.name} keeps no list of people to show an ad to. Use Send to destinations for it."
+                self.warning(f"{path}/{index}/destination", "no_list_destination", detail)
+
     def _connection(self, connection: StepConnection, place: str) -> None:
         facts = self.world.destinations.get(connection.destination)
         if self.world.checks_references and facts is None:

@@ -57,6 +57,7 @@ class ShowAdStep(Step):
     def check(self, checks: Checks) -> None:
         checks.name(self.name, needed="Name this step by the users who see the ad, such as Left a full cart.")
         checks.connections(self.connections, needed="Connect at least one ad destination, or remove the step.")
+        checks.lists_only(self.connections)
 
     def sentence(self) -> str:
         count = len(self.connections)
