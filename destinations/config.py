@@ -24,6 +24,8 @@ from destinations.resolving import MappingProblem, Resolver, compile_mapping
 from engine.fql import FqlError, parse
 
 _CACHED = 1000
+# However much a vendor takes at once, a worker holds no more list entries in memory.
+MOST_ENTRIES = 20_000
 PLAIN = Steering()
 
 
@@ -89,9 +91,12 @@ class DestinationConfig:
 
     @property
     def batch_size(self) -> int:
-        """The most list entries in one request."""
+        """The most list entries in one batch: the destination's own, that of its mappings, else the connector's."""
         own = self.settings.get("batchSize")
-        return int(own) if own else self.definition.batch_size if self.definition else 1000
+        if own:
+            return int(own)
+        usual = self.definition.batch_size if self.definition else 1000
+        return min(MOST_ENTRIES, max([mapping.batch_size for mapping in self.enabled_mappings], default=0) or usual)
 
     @property
     def list_interval_seconds(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from destinations.config import DestinationConfig
@@ -21,7 +22,12 @@ _BADNESS = {"filtered": 0, "delivered": 1, "failed": 2, "retry": 3}
 
 
 def list_context(
-    config: DestinationConfig, audience: Audience, *, settings: Mapping[str, Any], external_id: str
+    config: DestinationConfig,
+    audience: Audience,
+    *,
+    settings: Mapping[str, Any],
+    external_id: str,
+    now: datetime | None = None,
 ) -> Context:
     """`settings` are those of the connection (`audience_settings`)."""
     return Context(
@@ -31,6 +37,7 @@ def list_context(
         computation_key=audience.key,
         operator=config.operator,
         token=config.token,
+        now=now,
     )
 
 

@@ -91,6 +91,9 @@ def emit_changes(
             if not resting.destination.is_enabled:
                 first_sync.request(resting)
     chosen = live if connections is None else [one for one in live if one.pk in {given.pk for given in connections}]
+    if is_first_sync:
+        # F126: a tool without a past is told of those who enter from now on.
+        chosen = [one for one in chosen if connector_of(one.destination).has_history]
     if not chosen or not changes:
         return 0
     names = list(dict.fromkeys(connector_of(one.destination).name for one in live))

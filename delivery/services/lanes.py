@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Generator, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,12 @@ from delivery.services.outbox import Claimed
 from delivery.services.outcomes import Result
 from delivery.services.rate import Cap, cap_for
 from destinations.config import DestinationConfig
+from destinations.kit.conversation import WAIT
+from destinations.kit.errors import NetworkError
 from destinations.kit.http import Request
 from destinations.kit.verdicts import Verdict
 from destinations.pipeline import Call, Failed, Filtered, plan, run_batch
+from destinations.services.tokens import StoredTokens, needs_sign_in, pause_destination
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +54,7 @@ class Job:
     calls: list[Call]
     conversation: Generator[Request, Any, Any] | None = None
     exchanges: list[Exchange] = field(default_factory=list)
+    size: int = 0
 
 
 class Lane:
@@ -66,17 +70,26 @@ class Lane:
         self.ready: deque[Job] = deque()
         self.batches: dict[Hashable, Job] = {}
         self.held: dict[int, Item] = {}
+        # Begun, and waiting: for somebody else to sign in, or with their next request for a slot of the cap.
+        self.stalled: list[Job] = []
+        self.paced: deque[tuple[Job, Request]] = deque()
         self.in_flight = 0
         self.results: list[Result] = []
         self.claim_at = 0.0
         self.paused: set[int] = set()
         self.removed: set[int] = set()
         self.cap: Cap | None = None
+        self.config = config
+        self.tokens = StoredTokens(config)
+        self.is_refused = False
         self.configure(config)
 
     def configure(self, config: DestinationConfig) -> None:
         """Take over changed settings, mappings, cap, and which connections send."""
-        self.config = config
+        if config is not self.config:
+            self.config = config
+            self.tokens = StoredTokens(config)
+            self.is_refused = False
         cap = cap_for(config)
         if cap is None or self.cap is None or (cap.key, cap.per_second) != (self.cap.key, self.cap.per_second):
             self.cap = cap
@@ -117,7 +130,10 @@ class Lane:
 
     def pump(self, *, now: datetime, limit: int) -> float:
         """Start what may start; returns the seconds until the next slot of the cap (0: no wait is known)."""
-        if self.breaker.is_open(now) and not self.ready:
+        wait = self._go_on_waiting(now)
+        if wait > 0:
+            return wait
+        if self.is_refused or (self.breaker.is_open(now) and not self.ready):
             return 0.0
         if self.breaker.is_probing:
             limit = 1
@@ -135,6 +151,18 @@ class Lane:
                     return wait
             self._start(self.ready.popleft(), now)
         return 0.0
+
+    def _go_on_waiting(self, now: datetime) -> float:
+        """Ask again for those that wait for a token, send the next requests of those that wait for a slot."""
+        stalled, self.stalled = self.stalled, []
+        for job in stalled:
+            self._go_on(job, None, now)
+        while self.paced:
+            wait = self.cap.take(wanted=len(self.paced)) if self.cap is not None else 0.0
+            if wait > 0:
+                return wait
+            self._send(*self.paced.popleft())
+        return 0.05 if self.stalled else 0.0
 
     def give_back(self) -> list[Claimed]:
         """Everything that has not begun, for release."""
@@ -154,7 +182,7 @@ class Lane:
     def _prepare(self, item: Item, now: datetime) -> None:
         try:
             event = msgspec.json.decode(item.claimed.payload)
-            planned = plan(self.config, event)
+            planned = plan(self.config, event, now=now)
         except Exception as error:  # noqa: BLE001 - one call must not take the others with it
             self._internal(item, error, now)
             return
@@ -179,24 +207,30 @@ class Lane:
         if key is None:
             self.ready.append(Job([item], [call]))
             return
+        size = call.payload_bytes
         job = self.batches.get(key)
+        if job is not None and job.size + size > call.batch_bytes:
+            self.ready.append(self.batches.pop(key))
+            job = None
         if job is None:
             job = self.batches[key] = Job([], [])
         job.items.append(item)
         job.calls.append(call)
+        job.size += size
         if len(job.items) >= call.batch_size:
             self.ready.append(self.batches.pop(key))
 
     def _start(self, job: Job, now: datetime) -> None:
         self.in_flight += 1
-        job.conversation = job.calls[0].run() if job.calls[0].batch_key is None else run_batch(job.calls)
+        first = job.calls[0]
+        job.conversation = first.run(self.tokens) if first.batch_key is None else run_batch(job.calls, self.tokens)
         self._go_on(job, None, now)
 
-    def _go_on(self, job: Job, result: Response | None, now: datetime) -> None:
+    def _go_on(self, job: Job, result: Response | NetworkError | None, now: datetime) -> None:
         conversation = job.conversation
         assert conversation is not None
         try:
-            request = conversation.send(result)
+            request = conversation.throw(result) if isinstance(result, NetworkError) else conversation.send(result)
         except StopIteration as stop:
             verdicts = stop.value if isinstance(stop.value, list) else [stop.value]
             self._end(job, verdicts, now)
@@ -206,6 +240,18 @@ class Lane:
             verdict = Verdict(outcome="failed", code="INTERNAL", detail=_internal_detail(error))
             self._end(job, [verdict] * len(job.items), now)
             return
+        if request is WAIT:
+            self.stalled.append(job)
+        elif job.exchanges and self.cap is not None and self._counts_requests:
+            self.paced.append((job, request))
+        else:
+            self._send(job, request)
+
+    @property
+    def _counts_requests(self) -> bool:
+        return self.config.definition is None or self.config.definition.cap_counts == "requests"
+
+    def _send(self, job: Job, request: Request) -> None:
         exchange = Exchange(request)
         job.exchanges.append(exchange)
         self.pool.add(request, lambda answer: self._answered(job, exchange, answer))
@@ -216,14 +262,14 @@ class Lane:
         if isinstance(answer, Response):
             self._go_on(job, answer, now)
             return
-        assert job.conversation is not None
-        job.conversation.close()
-        outcome = "retry" if answer.is_retryable else "failed"
-        verdict = Verdict(outcome=outcome, code=answer.code, detail=answer.detail)  # type: ignore[arg-type]
-        self._end(job, [verdict] * len(job.items), now)
+        failure = NetworkError(answer.detail, code=answer.code, is_retryable=answer.is_retryable)
+        self._go_on(job, failure, now)
 
     def _end(self, job: Job, verdicts: list[Verdict], now: datetime) -> None:
         self.in_flight -= 1
+        refused = next((verdict for verdict in verdicts if needs_sign_in(self.config, verdict)), None)
+        if refused is not None:
+            verdicts = self._pause(verdicts, refused)
         for item, call, verdict in zip(job.items, job.calls, verdicts, strict=True):
             item.verdicts.append(verdict)
             item.exchanges += job.exchanges
@@ -231,11 +277,23 @@ class Lane:
             if verdict.outcome == "delivered":
                 item.done.append(call.mapping_id)
             self._next(item, now)
+        if refused is not None:
+            return
         if any(verdict.outcome == "retry" for verdict in verdicts):
             worst = next(verdict for verdict in verdicts if verdict.outcome == "retry")
             self.breaker.failed(now, worst.detail)
         elif job.exchanges:
             self.breaker.succeeded(now)
+
+    def _pause(self, verdicts: list[Verdict], refused: Verdict) -> list[Verdict]:
+        """The tool does not let us in any more: no call is lost, all wait until somebody gives new credentials."""
+        if not self.is_refused:
+            self.is_refused = True
+            pause_destination(destination_id=self.config.id, reason=refused.detail)
+        return [
+            replace(verdict, outcome="retry") if needs_sign_in(self.config, verdict) else verdict
+            for verdict in verdicts
+        ]
 
     def _judge(self, item: Item, now: datetime) -> None:
         """All calls of an attempt are over: delivered, to be tried again, or failed."""
@@ -268,7 +326,7 @@ class Lane:
                 detail=_clean(retry.detail),
                 status=retry.status,
                 duration_ms=exchanges.duration_ms(item.exchanges),
-                exchange=exchanges.as_text(item.exchanges, self.config.secret_values),
+                exchange=exchanges.as_text(item.exchanges, self.tokens.secret_values),
                 first_attempt_at=first,
                 next_attempt_at=at,
                 done=msgspec.json.encode(item.done).decode() if item.done else None,
@@ -293,7 +351,7 @@ class Lane:
                 detail=_clean(detail),
                 status=status,
                 duration_ms=exchanges.duration_ms(item.exchanges),
-                exchange=exchanges.as_text(item.exchanges, self.config.secret_values),
+                exchange=exchanges.as_text(item.exchanges, self.tokens.secret_values),
             )
         )
 

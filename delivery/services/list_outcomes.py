@@ -97,6 +97,8 @@ class EntryResult:
         at = None
         if verdict.outcome == "delivered":
             outcome = Outcome.DELIVERED
+        elif verdict.outcome == "filtered":
+            outcome = Outcome.FILTERED
         elif verdict.outcome == "retry":
             at = retries.next_attempt(
                 now=now, attempts=max(attempts, 1), first_attempt_at=first, retry_after=verdict.retry_after

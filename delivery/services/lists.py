@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,9 +28,12 @@ from delivery.services.list_outcomes import Entry, EntryResult
 from delivery.services.rate import Cap, cap_for
 from destinations import catalog, lists
 from destinations.config import DestinationConfig, load_config
+from destinations.kit.conversation import WAIT
 from destinations.kit.definition import Audience, Context, ListEntry
+from destinations.kit.errors import NetworkError
 from destinations.kit.http import Request
 from destinations.kit.verdicts import Verdict
+from destinations.services.tokens import StoredTokens, needs_sign_in, pause_destination
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ RUN_LOCK, TASK_LOCK, TASKS = 71_003, 71_004, 2
 FAILED_BATCHES = 3
 LONG_BATCH = 10
 SHORT_BODY = 1_000
+# How long to wait for somebody else who signs in.
+WAIT_SECONDS = 0.2
 
 
 def sync_due(*, now: datetime | None = None) -> int:
@@ -74,6 +79,7 @@ def due_connections(*, now: datetime) -> list[Connection]:
         is_enabled=True,
         destination__connector__in=slugs,
         destination__is_enabled=True,
+        destination__paused_at=None,
         destination__deleted_at=None,
     ).select_related("destination", "space")
     return [connection for connection in found.order_by("list_synced_at", "id") if _is_due(connection, now)]
@@ -125,8 +131,11 @@ class _Run:
     sync: ListSync = field(init=False)
     cap: Cap | None = field(init=False)
 
+    tokens: StoredTokens = field(init=False)
+
     def __post_init__(self) -> None:
         self.cap = cap_for(self.config)
+        self.tokens = StoredTokens(self.config)
 
     def _clock(self) -> datetime:
         return self.now or timezone.now()
@@ -144,7 +153,11 @@ class _Run:
             if not batch:
                 break
             verdicts = self._send(batch)
-            if all(verdict.outcome == "retry" for verdict in verdicts):
+            refused = next((verdict for verdict in verdicts if needs_sign_in(self.config, verdict)), None)
+            if refused is not None:
+                pause_destination(destination_id=self.config.id, reason=refused.detail)
+                error = replace(refused, outcome="retry")
+            elif all(verdict.outcome == "retry" for verdict in verdicts):
                 failed_in_a_row += 1
                 breaker.failed(self._clock(), verdicts[0].detail)
                 if failed_in_a_row >= FAILED_BATCHES:
@@ -173,7 +186,7 @@ class _Run:
         if problem is None:
             made: list[Exchange] = []
             context = self._context()
-            outcome = self._converse(lists.ensure_audience(self.config, context, self._audience()), made)
+            outcome = self._converse(lists.ensure_audience(self.config, context, self._audience(), self.tokens), made)
             verdict: Verdict = outcome[0] if isinstance(outcome, tuple) else outcome
             external_id: str = outcome[1] if isinstance(outcome, tuple) else ""
             if verdict.outcome == "delivered":
@@ -183,6 +196,9 @@ class _Run:
                 return None
             if verdict.outcome == "retry":
                 return verdict
+            if needs_sign_in(self.config, verdict):
+                pause_destination(destination_id=self.config.id, reason=verdict.detail)
+                return replace(verdict, outcome="retry")
             problem = verdict
         while batch := list_outcomes.next_batch(sync=self.sync, limit=1_000):
             self._record(batch, [problem] * len(batch), [])
@@ -194,38 +210,52 @@ class _Run:
         entries = [self._entry(entry) for entry in ordered]
         adds = sum(1 for entry in ordered if entry.is_add)
         made: list[Exchange] = []
-        if self.cap is not None:
-            while (wait := self.cap.take(wanted=1)) > 0:
-                time.sleep(wait)
-        conversation = lists.send_batch(self.config, self._context(), self._audience(), entries[:adds], entries[adds:])
+        conversation = lists.send_batch(
+            self.config, self._context(), self._audience(), entries[:adds], entries[adds:], tokens=self.tokens
+        )
         outcome = self._converse(conversation, made)
-        verdicts = outcome if isinstance(outcome, list) else [outcome] * len(ordered)
+        verdicts: list[Verdict] = outcome if isinstance(outcome, list) else [outcome] * len(ordered)
+        # Waits for new credentials, together with the rest of the run.
+        verdicts = [
+            replace(verdict, outcome="retry") if needs_sign_in(self.config, verdict) else verdict
+            for verdict in verdicts
+        ]
         self._record(ordered, verdicts, made)
         return verdicts
 
     def _converse(self, conversation: Generator[Request, Any, Any], made: list[Exchange]) -> Any:
-        """What the conversation returns; a Verdict when nothing came back or the connector broke."""
+        """What the conversation returns; a Verdict when the connector broke."""
         try:
             request = next(conversation)
             while True:
+                if request is WAIT:
+                    time.sleep(WAIT_SECONDS)
+                    request = conversation.send(None)
+                    continue
                 exchange = Exchange(request)
                 made.append(exchange)
-                exchange.result = self.pool.send(request)
+                self._take_slot()
+                try:
+                    exchange.result = self.pool.send(request)
+                except TransportError as error:
+                    exchange.result = error
+                    failure = NetworkError(error.detail, code=error.code, is_retryable=error.is_retryable)
+                    request = conversation.throw(failure)
+                    continue
                 request = conversation.send(exchange.result)
         except StopIteration as stop:
             return stop.value
-        except TransportError as error:
-            conversation.close()
-            made[-1].result = error
-            outcome: Any = "retry" if error.is_retryable else "failed"
-            return Verdict(outcome=outcome, code=error.code, detail=error.detail)
         except Exception as error:
             logger.exception("connector %s failed", self.config.connector)
             return Verdict(outcome="failed", code="INTERNAL", detail=f"The connector failed ({type(error).__name__}).")
 
+    def _take_slot(self) -> None:
+        while self.cap is not None and (wait := self.cap.take(wanted=1)) > 0:
+            time.sleep(wait)
+
     def _record(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> None:
         limit = None if len(batch) <= LONG_BATCH else SHORT_BODY
-        exchange = exchanges.as_text(made, self.config.secret_values, limit=limit)
+        exchange = exchanges.as_text(made, self.tokens.secret_values, limit=limit)
         results = [
             EntryResult.of(
                 entry,
@@ -271,10 +301,9 @@ class _Run:
             self._audience(),
             settings=self.connection.settings,
             external_id=self.connection.external_audience_id,
+            now=self._clock(),
         )
 
     def _entry(self, entry: Entry) -> ListEntry:
         event = msgspec.json.decode(entry.payload)
-        if self.connection.external_audience_id:
-            event["context"]["personas"]["external_audience_id"] = self.connection.external_audience_id
         return ListEntry(message_id=entry.message_id, id_type=entry.id_type, id_value=entry.id_value, event=event)

@@ -114,7 +114,9 @@ class Worker:
         now = self._clock()
         due = outbox.due_destinations(now=now)
         known = set(
-            Destination.objects.filter(pk__in=due, deleted_at=None, is_enabled=True).values_list("pk", flat=True)
+            Destination.objects.filter(pk__in=due, deleted_at=None, is_enabled=True, paused_at=None).values_list(
+                "pk", flat=True
+            )
         )
         resting = set(
             DestinationHealth.objects.filter(destination_id__in=known, open_until__gt=now).values_list("pk", flat=True)
@@ -154,14 +156,14 @@ class Worker:
             slot = lane.pump(now=now, limit=share)
             if slot > 0:
                 wait = min(wait, slot)
-            if lane.breaker.is_open(now) and lane.unsent:
+            if (lane.breaker.is_open(now) or lane.is_refused) and lane.unsent:
                 self._release(lane)
         return wait
 
     def _claim(self, lane: Lane, now: datetime) -> None:
         """Keep about a second of work at hand: a block, or as much as the cap lets go."""
         monotonic = time.monotonic()
-        if monotonic < lane.claim_at or lane.breaker.is_open(now) or not lane.config.is_enabled:
+        if monotonic < lane.claim_at or lane.breaker.is_open(now) or lane.is_refused or not lane.config.is_enabled:
             return
         wanted = BLOCK
         if lane.cap is not None:

@@ -14,6 +14,8 @@ from destinations.kit.http import AnyResponse, HttpError, Request, as_response
 from destinations.kit.verdicts import DELIVERED, ItemResult, Verdict, judge, judge_error
 
 UNAUTHORIZED = 401
+# Yielded in place of a request while somebody else signs in.
+WAIT = Request(method="WAIT", url="")
 
 Outcome = tuple[Verdict, Any]
 Talk = Generator[Request, AnyResponse, Outcome]
@@ -21,16 +23,42 @@ Start = Callable[[Context], Request | Conversation]
 
 
 class Tokens:
-    """The token that all conversations with one destination share. `keep` stores a new one."""
+    """The token that all conversations with one destination share.
 
-    def __init__(self, token: Token, keep: Callable[[Token], None] | None = None) -> None:
+    One conversation renews it at a time. Where several processes talk to one destination a subclass locks, reads the
+    stored token and keeps the new one.
+    """
+
+    def __init__(self, token: Token) -> None:
         self.current = token
-        self._keep = keep
+        self._is_busy = False
+        self._refused: tuple[Token, Verdict] | None = None
+
+    def acquire(self) -> bool:
+        """Whether the caller may renew the token now; it calls `release` then."""
+        if self._is_busy:
+            return False
+        self._is_busy = True
+        return True
+
+    def release(self) -> None:
+        self._is_busy = False
+
+    def reload(self) -> None:
+        """Take over a token that somebody else stored."""
 
     def renew(self, token: Token) -> None:
+        """Use a new token from now on."""
         self.current = token
-        if self._keep is not None:
-            self._keep(token)
+
+    def refuse(self, verdict: Verdict) -> None:
+        """The token there is cannot be renewed."""
+        self._refused = (self.current, verdict)
+
+    @property
+    def refusal(self) -> Verdict | None:
+        """Why the current token cannot be renewed, when that was tried before."""
+        return self._refused[1] if self._refused is not None and self._refused[0] == self.current else None
 
 
 def converse(start: Start, context: Context, *, auth: Auth | None = None, tokens: Tokens | None = None) -> Talk:
@@ -38,23 +66,21 @@ def converse(start: Start, context: Context, *, auth: Auth | None = None, tokens
 
     With an auth scheme that can renew its token: one is asked for when there is none, and after a 401 a new one, once,
     and the whole is run again. A verdict with status 401 then means that signing in does not help.
+
+    Yields requests, and WAIT in place of one while another conversation renews the token: ask again after a moment, by
+    sending anything.
     """
     if auth is None:
         return (yield from _judged(lambda: start(context), {}))
     shared = tokens or Tokens(context.token)
     used = shared.current
-    if auth.refresh is not None and not used.access_token:
-        refused = yield from _renew(auth, context, shared)
-        if refused is not None:
-            return refused, None
-        return (yield from _signed(start, context, auth, shared.current))
-    verdict, result = yield from _signed(start, context, auth, used)
-    if verdict.status != UNAUTHORIZED or auth.refresh is None:
-        return verdict, result
-    if shared.current == used:
-        refused = yield from _renew(auth, context, shared)
-        if refused is not None:
-            return refused, None
+    if used.access_token or auth.refresh is None:
+        verdict, result = yield from _signed(start, context, auth, used)
+        if verdict.status != UNAUTHORIZED or auth.refresh is None:
+            return verdict, result
+    refused = yield from _renewed(auth, context, shared, used)
+    if refused is not None:
+        return refused, None
     return (yield from _signed(start, context, auth, shared.current))
 
 
@@ -63,16 +89,31 @@ def _signed(start: Start, context: Context, auth: Auth, token: Token) -> Talk:
     return (yield from _judged(lambda: start(known), auth.headers(known)))
 
 
-def _renew(auth: Auth, context: Context, tokens: Tokens) -> Generator[Request, AnyResponse, Verdict | None]:
-    """Put a new token into `tokens`; the verdict when there is none to be had."""
+def _renewed(
+    auth: Auth, context: Context, tokens: Tokens, used: Token
+) -> Generator[Request, AnyResponse, Verdict | None]:
+    """See to it that `tokens` holds another token than the one used; the verdict when there is none to be had."""
     refresh = auth.refresh
     assert refresh is not None
-    known = msgspec.structs.replace(context, token=tokens.current)
-    verdict, token = yield from _judged(lambda: refresh(known), {})
-    if verdict.outcome != "delivered":
+    while not tokens.acquire():
+        yield WAIT
+    try:
+        if tokens.current == used:
+            tokens.reload()
+        if tokens.current != used:
+            return None
+        if tokens.refusal is not None:
+            return tokens.refusal
+        known = msgspec.structs.replace(context, token=used)
+        verdict, token = yield from _judged(lambda: refresh(known), {})
+        if verdict.outcome == "delivered":
+            tokens.renew(token)
+            return None
+        if verdict.status == UNAUTHORIZED:
+            tokens.refuse(verdict)
         return verdict
-    tokens.renew(token)
-    return None
+    finally:
+        tokens.release()
 
 
 def drive(conversation: Conversation, headers: Mapping[str, str]) -> Generator[Request, AnyResponse, Any]:

@@ -195,7 +195,8 @@ class DestinationDefinition:
     `test_connection(context)` proves the settings without sending a person. `delete_user(context, ids)` forgets one.
 
     `name` is the name in `integrations` objects; `aliases` are further slugs by which clients and published test cases
-    name the connector. `requests_per_second` None is no cap. `identifiers` says in words what the destination needs
+    name the connector. `requests_per_second` None is no cap; it counts requests, or what
+    is sent, however many requests that takes (`cap_counts`). `identifiers` says in words what the destination needs
     to find a person; `needs_schema_column` that a property must be created there first. `required_traits` are keys
     that it matches by, sent along whenever the profile has them (Zendesk: name). `has_history` False: people who were
     members before the destination was connected are not sent (F126). `is_experimental` is shown as a badge. `icon`
@@ -216,6 +217,7 @@ class DestinationDefinition:
     actions: tuple[Action, ...] = ()
     presets: tuple[Preset, ...] = ()
     requests_per_second: int | None = None
+    cap_counts: Literal["requests", "objects"] = "requests"
     list_interval_minutes: int = 60
     batch_size: int = 1000
     identifiers: str = ""

@@ -16,6 +16,7 @@ from destinations.field_values import check_values
 from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
 from destinations.models import Mapping as MappingRow
+from destinations.services.tokens import end_pause
 from spaces import audit
 from spaces.models import Space, User
 from spaces.names import clean_name
@@ -100,6 +101,11 @@ def update_destination(
         values, errors = check_values(definition.settings, merged)
         destination.settings, secrets = _parted(definition, values)
         destination.secrets = encrypt(secrets)
+        if secrets != old_secrets:
+            # What the old credentials gave must not stand above the new ones.
+            destination.token = b""
+        if secrets != old_secrets or destination.settings != before["settings"]:
+            end_pause(destination)
     if name is not UNCHANGED:
         destination.name = _checked_name(destination.space, name, errors, besides=destination)
     if requests_per_second is not UNCHANGED:
@@ -124,7 +130,8 @@ def set_destination_enabled(*, destination: Destination, actor: User | None, is_
     destination = _locked(destination)
     if destination.is_enabled != is_enabled:
         destination.is_enabled = is_enabled
-        destination.save(update_fields=["is_enabled", "updated_at"])
+        end_pause(destination)
+        destination.save(update_fields=["is_enabled", "paused_at", "pause_reason", "updated_at"])
         action = "destination.enabled" if is_enabled else "destination.disabled"
         _record(destination, actor, action, {"is_enabled": not is_enabled}, {"is_enabled": is_enabled})
     return destination
@@ -141,9 +148,21 @@ def delete_destination(*, destination: Destination, actor: User | None) -> None:
     before = _shown(destination, None)
     destination.deleted_at = timezone.now()
     destination.is_enabled = False
-    destination.secrets = b""
+    destination.secrets = destination.token = b""
     destination.save()
     _record(destination, actor, "destination.deleted", before, None)
+
+
+@transaction.atomic
+def resume_destination(*, destination: Destination, actor: User | None) -> Destination:
+    """Let the calls of a paused destination go again, as when the tool was set right and not the settings."""
+    destination = _locked(destination)
+    if destination.paused_at is not None:
+        before = {"paused": True, "reason": destination.pause_reason}
+        end_pause(destination)
+        destination.save(update_fields=["paused_at", "pause_reason", "updated_at"])
+        _record(destination, actor, "destination.resumed", before, {"paused": False})
+    return destination
 
 
 def touch(destination: Destination) -> None:

@@ -7,25 +7,30 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from common.errors import ConflictError, InvalidError
-from common.http import TransportError, send
+from common.http import Response, TransportError, send
 from common.ids import BASE36, random_text
 from destinations.config import DestinationConfig, load_config
-from destinations.kit.conversation import converse
-from destinations.kit.errors import DeliveryError
+from destinations.kit.conversation import WAIT, converse
+from destinations.kit.errors import DeliveryError, NetworkError
 from destinations.kit.http import Request
 from destinations.kit.redaction import redact, shown_request, shown_response
-from destinations.kit.verdicts import Verdict, judge_transport
+from destinations.kit.verdicts import Verdict
 from destinations.models import Destination, EventTest
 from destinations.pipeline import Call, Failed, Filtered, Plan, plan
+from destinations.services.tokens import StoredTokens
 from spaces.models import User
 
 KEPT = 20
+# How long to wait for somebody else who signs in.
+WAIT_SECONDS = 0.2
 EVENT_LIMIT = 500_000
 RESPONSE_LIMIT = 200_000
 _NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
@@ -93,7 +98,7 @@ def send_test_event(
     config = _testable(destination)
     checked = checked_event(dict(event))
     checked.setdefault("messageId", new_test_message_id())
-    planned = plan(config, checked, is_test=True, only_mapping=only_mapping)
+    planned = plan(config, checked, is_test=True, only_mapping=only_mapping, now=timezone.now())
     result = _storable(_run(config, planned))
     test = EventTest.objects.create(destination=destination, sent_by=sent_by, event=checked, result=result)
     with transaction.atomic():
@@ -108,7 +113,7 @@ def build_only(
     """The same result, with the first request of each call built and nothing sent or kept."""
     config = _testable(destination)
     checked = checked_event(dict(event))
-    planned = plan(config, checked, is_test=True, only_mapping=only_mapping)
+    planned = plan(config, checked, is_test=True, only_mapping=only_mapping, now=timezone.now())
     calls = []
     for call in planned.calls:
         conversation = call.run()
@@ -130,8 +135,9 @@ def check_connection(destination: Destination) -> Verdict | None:
     if config is None or config.definition is None or config.definition.test_connection is None:
         return None
     test = config.definition.test_connection
-    conversation = converse(test, config.context({}), auth=config.definition.auth)
-    verdict, _exchanges = _converse(conversation, config.secret_values)
+    tokens = StoredTokens(config)
+    context = config.context({}, now=timezone.now())
+    verdict, _exchanges = _converse(converse(test, context, auth=config.definition.auth, tokens=tokens), tokens)
     return verdict
 
 
@@ -146,40 +152,61 @@ def _testable(destination: Destination) -> DestinationConfig:
 
 def _run(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
     calls = []
+    tokens = StoredTokens(config)
     for call in planned.calls:
-        verdict, exchanges = _talk(call, config.secret_values)
-        calls.append(_shown_call(call, verdict, exchanges, config.secret_values))
+        verdict, exchanges = _talk(call, tokens)
+        calls.append(_shown_call(call, verdict, exchanges, tokens.secret_values))
     return _result(config, planned, calls, is_sent=True)
 
 
-def _talk(call: Call, secrets: Collection[str]) -> tuple[Verdict, list[dict[str, Any]]]:
+def _talk(call: Call, tokens: StoredTokens) -> tuple[Verdict, list[dict[str, Any]]]:
     def verdict_and_none() -> Any:
-        return (yield from call.run()), None
+        return (yield from call.run(tokens)), None
 
-    return _converse(verdict_and_none(), secrets)
+    return _converse(verdict_and_none(), tokens)
 
 
-def _converse(conversation: Any, secrets: Collection[str]) -> tuple[Verdict, list[dict[str, Any]]]:
-    exchanges: list[dict[str, Any]] = []
+def _converse(conversation: Any, tokens: StoredTokens) -> tuple[Verdict, list[dict[str, Any]]]:
+    made: list[tuple[Request, Response | TransportError]] = []
+    try:
+        verdict = _verdict(conversation, made)
+    finally:
+        conversation.close()
+    # Shown at the end: a token that came on the way must not be seen either.
+    return verdict, [_shown_exchange(request, result, tokens.secret_values) for request, result in made]
+
+
+def _verdict(conversation: Any, made: list[tuple[Request, Response | TransportError]]) -> Verdict:
     try:
         request: Request = next(conversation)
         while True:
-            exchange: dict[str, Any] = {"request": shown_request(request, secrets), "response": None, "error": None}
-            exchanges.append(exchange)
+            if request is WAIT:
+                time.sleep(WAIT_SECONDS)
+                request = conversation.send(None)
+                continue
             try:
                 response = send(request)
             except TransportError as error:
-                exchange["error"] = {"code": error.code, "detail": redact(error.detail, secrets)}
-                return judge_transport(error.code, error.detail, is_retryable=error.is_retryable), exchanges
-            exchange["response"] = shown_response(response, secrets, limit=RESPONSE_LIMIT)
+                made.append((request, error))
+                failure = NetworkError(error.detail, code=error.code, is_retryable=error.is_retryable)
+                request = conversation.throw(failure)
+                continue
+            made.append((request, response))
             request = conversation.send(response)
     except StopIteration as stop:
         verdict: Verdict = stop.value[0]
-        return verdict, exchanges
+        return verdict
     except DeliveryError as error:
-        return Verdict(outcome="failed", code=error.code, detail=error.message, status=error.status), exchanges
-    finally:
-        conversation.close()
+        return Verdict(outcome="failed", code=error.code, detail=error.message, status=error.status)
+
+
+def _shown_exchange(request: Request, result: Response | TransportError, secrets: Collection[str]) -> dict[str, Any]:
+    exchange: dict[str, Any] = {"request": shown_request(request, secrets), "response": None, "error": None}
+    if isinstance(result, TransportError):
+        exchange["error"] = {"code": result.code, "detail": redact(result.detail, secrets)}
+    else:
+        exchange["response"] = shown_response(result, secrets, limit=RESPONSE_LIMIT)
+    return exchange
 
 
 def _shown_call(
