@@ -17,6 +17,7 @@ app.conf.task_routes = {
     "ingest.*": {"queue": "ingest"},
     "audiences.*": {"queue": "compute"},
     "journeys.*": {"queue": "compute"},
+    "journeys.dry_run": {"queue": "default"},
     "delivery.deliver": {"queue": "deliver"},
     "delivery.sync_lists": {"queue": "lists"},
 }
@@ -30,6 +31,7 @@ app.conf.beat_schedule = {
     "advance": {"task": "journeys.advance_due", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "step-syncs": {"task": "journeys.first_syncs", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
     "resumes": {"task": "journeys.finish_resumes", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
+    "dry-runs": {"task": "journeys.dry_run", "schedule": 5.0, "options": {"queue": "default", "expires": 10}},
     "deliver": {"task": "delivery.deliver", "schedule": 2.0, "options": {"queue": "deliver", "expires": 10}},
     "lists": {"task": "delivery.sync_lists", "schedule": 5.0, "options": {"queue": "lists", "expires": 20}},
     "retention": {"task": "engage_admin.keep_house", "schedule": 600.0, "options": {"queue": "default"}},

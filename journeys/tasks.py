@@ -39,3 +39,14 @@ def finish_resumes() -> None:
     from journeys.services.lifecycle import finish_resumes
 
     finish_resumes()
+
+
+@shared_task(name="journeys.dry_run")
+def dry_run() -> None:
+    from common.tasks import started
+    from journeys.services.dry_runs import claim, work
+
+    started(dry_run)
+    deadline = _deadline()
+    while time.monotonic() < deadline and (run := claim()):
+        work(run, deadline=deadline)

@@ -10,7 +10,8 @@ from audiences.services.definitions import Compiled, compiled
 from delivery.services.activation import enrichment_refusal
 from destinations import catalog
 from destinations.models import Destination
-from engine.conditions import Condition, Options
+from engine.conditions import Options
+from engine.journeys.person import AudienceFacts
 from engine.journeys.world import DestinationFacts, World
 from profiles.models import USERS
 from spaces.models import Space
@@ -37,56 +38,49 @@ def _destinations(space: Space) -> dict[str, DestinationFacts]:
             kind=definition.kind,
             is_enabled=destination.is_enabled,
             takes_traits=not enrichment_refusal(definition),
-            is_advertising=definition.kind == "list",
         )
     return found
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReferencedAudience:
-    """An audience that conditions name. `condition` None: it was deleted, so its last members stay what they were."""
+class ReferencedAudiences:
+    """The audiences that conditions name, directly or through others.
 
-    id: int
-    names: tuple[str, ...]
-    condition: Condition | None
-    options: Options
-    mentions: frozenset[str] = frozenset()
+    `facts` are judged in memory; those of `stored` (names by row id) are deleted or disabled, so that their last
+    members stay what they were.
+    """
+
+    facts: tuple[AudienceFacts, ...]
+    stored: Mapping[int, frozenset[str]]
 
 
-def referenced_audiences(*, space: Space, names: Iterable[str]) -> list[ReferencedAudience]:
-    """The audiences of these names and those that they reference in turn, each after the ones that it needs."""
+def referenced_audiences(*, space: Space, names: Iterable[str]) -> ReferencedAudiences:
     rows = Audience.objects.in_space(space).filter(purpose=AudiencePurpose.AUDIENCE, collection=USERS).order_by("id")
     by_name: dict[str, Compiled] = {}
-    for item in compiled(rows):
+    for item in compiled(rows) if names else ():
         by_name[item.audience.key] = by_name[item.audience.public_id] = item
-    ordered: dict[int, ReferencedAudience] = {}
-
-    def visit(name: str) -> None:
-        item = by_name.get(name)
-        if item is None or item.audience.pk in ordered:
-            return
-        for other in sorted(item.mentions.audiences):
-            visit(other)
-        ordered[item.audience.pk] = _reference(item)
-
-    for name in sorted(set(names)):
-        visit(name)
-    return list(ordered.values())
-
-
-def _reference(item: Compiled) -> ReferencedAudience:
-    audience = item.audience
-    is_computed = audience.deleted_at is None and audience.is_enabled
-    return ReferencedAudience(
-        id=audience.pk,
-        names=(audience.key, audience.public_id),
-        condition=item.condition if is_computed else None,
-        options=Options(include_anonymous=audience.include_anonymous, historical_from=audience.historical_from),
-        mentions=item.mentions.audiences,
+    found: dict[int, Compiled] = {}
+    open_names = sorted(set(names))
+    while open_names:
+        item = by_name.get(open_names.pop())
+        if item is not None and item.audience.pk not in found:
+            found[item.audience.pk] = item
+            open_names += _is_computed(item) * sorted(item.mentions.audiences)
+    return ReferencedAudiences(
+        facts=tuple(_facts(item) for item in found.values() if _is_computed(item)),
+        stored={pk: _names(item) for pk, item in found.items() if not _is_computed(item)},
     )
 
 
-def destinations_of(space: Space) -> Mapping[str, Destination]:
-    """The destinations of the space by public id, not deleted, with what all their connections carry."""
-    rows = Destination.objects.in_space(space).filter(deleted_at=None).select_related("always_sent")
-    return {destination.public_id: destination for destination in rows}
+def _is_computed(item: Compiled) -> bool:
+    return item.audience.deleted_at is None and item.audience.is_enabled
+
+
+def _names(item: Compiled) -> frozenset[str]:
+    return frozenset({item.audience.key, item.audience.public_id})
+
+
+def _facts(item: Compiled) -> AudienceFacts:
+    audience = item.audience
+    options = Options(include_anonymous=audience.include_anonymous, historical_from=audience.historical_from)
+    return AudienceFacts(names=_names(item), condition=item.condition, options=options)

@@ -69,6 +69,16 @@ class WouldCall:
         }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Addressed:
+    """Whom one call is about, and what goes with it: names in the call and JSON texts."""
+
+    identifier: Identifier
+    own: Identifiers
+    value: bool
+    extra: dict[str, str]
+
+
 @dataclass(kw_only=True)
 class Sender:
     """One connection of a send step. `connection` need not be saved; `names` are those of all the step's connectors.
@@ -89,6 +99,12 @@ class Sender:
         self.enriched = enriched_by(self.connection, self.definition)
         self._id_sync = id_sync_of(self.connection)
         self._types = allowed_types(self.connection) if self._id_sync is None else self._id_sync.types
+
+    @classmethod
+    def of_step(cls, space: Space, connections: Sequence[Connection]) -> list[Sender]:
+        """One for each connection of a step."""
+        names = list(dict.fromkeys(connector_of(connection.destination).name for connection in connections))
+        return [cls(space=space, connection=connection, names=names) for connection in connections]
 
     @property
     def is_list(self) -> bool:
@@ -120,10 +136,18 @@ class Sender:
         else:
             wanted = leaving(sent=sent)
         extra = extra_of(self.enriched, self._values(traits)) if self.enriched else {}
+        templates = Templates(
+            computation=computation_of(self.space, self.connection),
+            integrations=integrations_for(self.names),
+            enter_event=self.connection.enter_event,
+            exit_event=self.connection.exit_event,
+            now=now,
+        )
         made: list[WouldCall] = []
         for identifier in wanted:
             sent[identifier] = "true" if value else "false"
-            made += self._made(identifier, own, value, extra, now, with_requests)
+            call = Addressed(identifier=identifier, own=own, value=value, extra=extra)
+            made += self._made(call, templates, with_requests=with_requests)
         return made
 
     def _nobody(self) -> WouldCall:
@@ -143,25 +167,9 @@ class Sender:
                 found[one.path] = _encode(value).decode()
         return found
 
-    def _made(
-        self,
-        identifier: Identifier,
-        own: Identifiers,
-        value: bool,
-        extra: dict[str, str],
-        now: datetime,
-        with_requests: bool,
-    ) -> list[WouldCall]:
-        placed = None if self._id_sync is None else self._id_sync.placed(identifier)
-        if placed is not None:
-            extra = {**extra, placed[0]: _encode(placed[1]).decode()}
-        templates = Templates(
-            computation=computation_of(self.space, self.connection),
-            integrations=integrations_for(self.names),
-            enter_event=self.connection.enter_event,
-            exit_event=self.connection.exit_event,
-            now=now,
-        )
+    def _made(self, one: Addressed, templates: Templates, *, with_requests: bool) -> list[WouldCall]:
+        placed = None if self._id_sync is None else self._id_sync.placed(one.identifier)
+        extra = one.extra if placed is None else {**one.extra, placed[0]: _encode(placed[1]).decode()}
         kinds: list[CallKind] = call_kinds(self.connection)
         if self.is_list:
             kinds = ["track" if self.connection.send_track else "identify"]
@@ -169,19 +177,19 @@ class Sender:
         for kind in kinds:
             text = templates.text(
                 kind=kind,
-                value=value,
-                identity=identity_of(identifier, own),
+                value=one.value,
+                identity=identity_of(one.identifier, one.own),
                 message_id=MESSAGE_ID,
                 extra=extra,
             )
             payload = msgspec.json.decode(text)
             if self.is_list:
-                calls.append(self._listed(kind, value, payload, identifier, with_requests))
+                calls.append(self._listed(one, payload, with_requests=with_requests))
             else:
-                calls.append(self._planned(kind, value, payload, with_requests))
+                calls.append(self._planned(kind, one.value, payload, with_requests=with_requests))
         return calls
 
-    def _planned(self, kind: str, value: bool, payload: dict[str, Any], with_requests: bool) -> WouldCall:
+    def _planned(self, kind: str, value: bool, payload: dict[str, Any], *, with_requests: bool) -> WouldCall:
         if self.config is None:
             return _deleted(kind, value, payload)
         planned = plan(self.config, payload)
@@ -208,19 +216,17 @@ class Sender:
         finally:
             conversation.close()
 
-    def _listed(
-        self, kind: str, value: bool, payload: dict[str, Any], identifier: Identifier, with_requests: bool
-    ) -> WouldCall:
+    def _listed(self, one: Addressed, payload: dict[str, Any], *, with_requests: bool) -> WouldCall:
         """A change of the list; it goes out in a batch at the destination's cadence."""
+        kind, value = ("add" if one.value else "remove"), one.value
         if self.config is None:
             return _deleted(kind, value, payload)
-        what = "add" if value else "remove"
         if problem := lists.readiness(self.config):
             return WouldCall(
-                kind=what, value=value, outcome="failed", code=problem.code, detail=problem.detail, payload=payload
+                kind=kind, value=value, outcome="failed", code=problem.code, detail=problem.detail, payload=payload
             )
-        requests = self._batch(value, payload, identifier) if with_requests else []
-        return WouldCall(kind=what, value=value, outcome="built", payload=payload, requests=requests)
+        requests = self._batch(value, payload, one.identifier) if with_requests else []
+        return WouldCall(kind=kind, value=value, outcome="built", payload=payload, requests=requests)
 
     def _batch(self, value: bool, payload: dict[str, Any], identifier: Identifier) -> list[dict[str, Any]]:
         assert self.config is not None
