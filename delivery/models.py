@@ -94,6 +94,8 @@ class FirstSync(models.Model):
     profiles_done = models.BigIntegerField(default=0)
     profiles_total = models.BigIntegerField(default=0)
     error = models.TextField(blank=True)
+    # Asked for by a person: one of a workspace runs at a time.
+    is_resync = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

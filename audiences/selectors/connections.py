@@ -8,6 +8,7 @@ from audiences.models import Audience, ComputeStatus
 from audiences.services.connections import live_connections
 from delivery.models import Connection, FirstSync
 from delivery.selectors.books import Books, books_of, connection_status
+from delivery.selectors.resync import Estimate, resync_estimate
 from delivery.services.samples import sample_calls
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
@@ -94,3 +95,11 @@ def connectable(audience: Audience) -> list[Destination]:
     taken = [connection.destination_id for connection in live_connections(audience)]
     rows = Destination.objects.in_space(audience.space).filter(deleted_at=None).exclude(pk__in=taken)
     return list(rows.order_by("name"))
+
+
+def estimated_resync(audience: Audience, connection: Connection) -> Estimate | None:
+    """How much a resync would send now; None when counting takes too long."""
+    members = (
+        "SELECT profile_id FROM membership WHERE space_id = %(space)s AND audience_id = %(audience)s AND is_member"
+    )
+    return resync_estimate(connection, members=members, params={"audience": audience.pk})

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import trigger_client_event
 
 from audiences.models import Audience
-from audiences.selectors.connections import connectable, connection_row
+from audiences.selectors.connections import connectable, connection_row, estimated_resync
 from audiences.services.connections import ConnectionSpec, connect
 from audiences.views.audiences import audience_context, get_audience
 from common.errors import ConflictError, ProductError
@@ -175,11 +175,19 @@ def remove(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpR
 
 
 @space_view()
-@require_POST
+@require_http_methods(["GET", "POST"])
 def resync(request: SpaceRequest, audience_id: str, connection_id: str) -> HttpResponse:
-    """Send every member that this connection has not sent yet."""
+    """How much would be sent, then: send every member that this connection has not sent yet."""
     audience = get_audience(request, audience_id)
     connection = _connection(request, audience, connection_id)
+    if request.method == "GET":
+        context = audience_context(request, audience, "overview") | {
+            "connection": connection,
+            "row": connection_row(audience, connection),
+            "refusal": delivery_connections.resync_refusal(connection),
+            "estimate": estimated_resync(audience, connection),
+        }
+        return render(request, "audiences/connection_resync.html", context)
     try:
         delivery_connections.resync(connection=connection, actor=request.user)
     except ConflictError as error:

@@ -21,7 +21,7 @@ from delivery.services.counters import Count
 from delivery.tasks import deliver
 from destinations.models import Destination
 from spaces import audit
-from spaces.models import Space, User
+from spaces.models import Space, User, Workspace
 
 REMOVED = "CONNECTION_REMOVED"
 REMOVED_DETAIL = "The destination was removed from the computation before this call was sent."
@@ -172,13 +172,30 @@ def set_enabled(*, connection: Connection, is_enabled: bool, actor: User | None)
 
 @transaction.atomic
 def resync(*, connection: Connection, actor: User | None) -> Connection:
-    """Start a run that sends every current member whom this connection has not sent yet, and missed exits."""
+    """Start a run that sends every current member whom this connection has not sent yet, and missed exits.
+
+    ConflictError: the connection is paused, or another resync of the workspace is under way (§6).
+    """
+    Workspace.objects.select_for_update(no_key=True).get(pk=connection.space.workspace_id)
     locked = _lock(connection)
-    if not locked.is_enabled:
-        raise ConflictError("This connection is paused. Switch it on first.")
-    first_syncs.request(locked)
+    if refusal := resync_refusal(locked):
+        raise ConflictError(refusal)
+    first_syncs.request(locked, is_resync=True)
     audit.record(space=locked.space, actor=actor, action="connection.resynced", target=locked)
     return locked
+
+
+def resync_refusal(connection: Connection) -> str:
+    """Why it cannot be resynced now, "" when it can."""
+    if not connection.is_enabled:
+        return "This connection is paused. Switch it on first."
+    running = first_syncs.running_resync(connection.space)
+    if running is not None:
+        return (
+            f"{running.connection} is being resynced, and one resync of a workspace runs at a time. "
+            "Try again when it is done."
+        )
+    return ""
 
 
 @transaction.atomic

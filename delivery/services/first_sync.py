@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from delivery.models import Connection, FirstSync
+from spaces.models import Space
 
 OPEN = [FirstSync.State.WAITING, FirstSync.State.RUNNING]
 
@@ -27,15 +28,34 @@ def open_runs() -> list[FirstSync]:
     )
 
 
-def request(connection: Connection) -> FirstSync:
+def request(connection: Connection, *, is_resync: bool = False) -> FirstSync:
     """A run over all members, unless one is open already (then that one starts over)."""
     run = FirstSync.objects.select_for_update().filter(connection=connection, state__in=OPEN).first()
     if run is None:
-        return FirstSync.objects.create(connection=connection)
+        return FirstSync.objects.create(connection=connection, is_resync=is_resync)
     run.state = FirstSync.State.WAITING
     run.next_profile_id = run.profiles_done = 0
-    run.save(update_fields=["state", "next_profile_id", "profiles_done"])
+    run.is_resync = run.is_resync or is_resync
+    run.save(update_fields=["state", "next_profile_id", "profiles_done", "is_resync"])
     return run
+
+
+def running_resync(space: Space) -> FirstSync | None:
+    """The resync of this space's workspace that is under way; one that rests, since something is off, is not."""
+    return (
+        FirstSync.objects.filter(
+            is_resync=True,
+            state__in=OPEN,
+            connection__space__workspace_id=space.workspace_id,
+            connection__removed_at=None,
+            connection__is_enabled=True,
+            connection__destination__is_enabled=True,
+            connection__destination__deleted_at=None,
+        )
+        .select_related("connection__destination")
+        .order_by("id")
+        .first()
+    )
 
 
 def lock(run: FirstSync) -> FirstSync | None:
