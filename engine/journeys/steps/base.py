@@ -129,6 +129,10 @@ class Step:
         """Its settings in words, by label: what a comparison of two versions shows."""
         return {"name": self.name}
 
+    def told(self, run: RunLike, branch: str, reason: str) -> str:
+        """What happened to somebody who joined, as a sentence; `reason` is what made the verdict, if one was needed."""
+        return f"Reached “{self.title()}”."
+
     def title(self) -> str:
         """Its name, or what it does if it has none."""
         return self.name.strip() or self.sentence()

@@ -51,5 +51,8 @@ class ConditionStep(Step):
     def sentence(self) -> str:
         return f"Wait until: {self.setting.words()}"
 
+    def told(self, run: RunLike, branch: str, reason: str) -> str:
+        return f"Went on from “{self.title()}”: {reason}."
+
     def facts(self) -> dict[str, str]:
         return {"name": self.name, "condition": self.setting.words()}

@@ -50,6 +50,9 @@ class DelayStep(Step):
     def sentence(self) -> str:
         return "Wait (no duration yet)" if self.duration is None else f"Wait {durations.in_words(self.duration)}"
 
+    def told(self, run: RunLike, branch: str, reason: str) -> str:
+        return f"{self.sentence()}."
+
     def facts(self) -> dict[str, str]:
         words = "" if self.duration is None else durations.in_words(self.duration)
         return {"name": self.name, "duration": words}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from engine.journeys.reading import Reader
-from engine.journeys.steps.base import Branch, Step
+from engine.journeys.steps.base import Branch, RunLike, Step
 from engine.journeys.steps.branching import MOST_BRANCHES, branches_json, check_branches, read_branches
 from engine.journeys.steps.checks import Checks
 
@@ -42,6 +42,9 @@ class MultiBranchStep(Step):
     def sentence(self) -> str:
         names = ", ".join(branch.name or branch.id for branch in self.parts)
         return f"Split into branches: {names or 'none yet'}"
+
+    def told(self, run: RunLike, branch: str, reason: str) -> str:
+        return "Waits at the conditions of all branches."
 
     def facts(self) -> dict[str, str]:
         return {"name": self.name, "branches": ", ".join(branch.name for branch in self.parts)}

@@ -77,6 +77,11 @@ class RandomStep(Step):
         shares = ", ".join(f"{branch.name} {percent_words(branch.hundredths)}" for branch in self.parts)
         return f"Split by chance: {shares or 'no branches yet'}"
 
+    def told(self, run: RunLike, branch: str, reason: str) -> str:
+        drawn = percent_of(draw(run.journey_id, self.id, run.segment_id))
+        name = next((part.name for part in self.parts if part.id == branch), "none")
+        return f"Took branch {name} by chance: the number of this person is {drawn} of 100."
+
     def facts(self) -> dict[str, str]:
         shares = [f"{branch.name} {percent_words(branch.hundredths)}" for branch in self.parts]
         return {"name": self.name, "shares": ", ".join(shares)}

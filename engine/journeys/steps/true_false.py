@@ -72,6 +72,9 @@ class TrueFalseStep(Step):
     def sentence(self) -> str:
         return f"Split in two: {self.setting.words()}?"
 
+    def told(self, run: RunLike, branch: str, reason: str) -> str:
+        return f"Took branch {self.true_name if branch == TRUE else self.false_name}: {reason}."
+
     def facts(self) -> dict[str, str]:
         return {
             "name": self.name,
