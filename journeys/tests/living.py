@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from django.db import connection
 
 from audiences.services.compute import compute_block, recheck_block
 from delivery.models import Connection, Delivery
-from journeys.models import JourneyStep, JourneyVersion, Position, Run
+from journeys.models import JourneyStep, JourneyVersion, Position, Run, StepCount
 from journeys.services.due import due_block
 from journeys.tests.factories import make_live_journey
 from journeys.tests.stage import Stage
@@ -64,6 +65,28 @@ class Course:
 
     passes: tuple[Passed, ...]
     sends: tuple[tuple[datetime, str, bool], ...]
+
+    def lines(self) -> list[str]:
+        """As text, a line a fact."""
+        found = []
+        for number, run in enumerate(self.passes, start=1):
+            found.append(
+                f"run {number}: entered {_at(run.entered)} completed {_at(run.completed)} ended {_at(run.ended)}"
+            )
+            found += [
+                f"  {stay.step}: arrived {_at(stay.arrived)} joined {_at(stay.joined)} left {_at(stay.left)} "
+                f"branch {stay.branch or '-'} removed {_at(stay.removed)}"
+                for stay in run.stays
+            ]
+        return found + [f"{_at(at)} {step} {value}" for at, step, value in self.sends]
+
+
+def _at(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%d %H:%M:%S}" if moment else "-"
+
+
+def passed(entered: datetime, completed: datetime | None, ended: datetime | None, stays: Iterable[Stayed]) -> Passed:
+    return Passed(entered, completed, ended, tuple(sorted(stays, key=lambda one: one.step)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,11 +225,8 @@ def courses(version: JourneyVersion, people: Sequence[Profile]) -> dict[int, Cou
         for run in Run.objects.filter(version_id=version.pk, profile_id=profile.id).order_by("id"):
             rows = list(Position.objects.filter(run_id=run.id, profile_id=profile.id))
             passes.append(
-                Passed(
-                    run.entered_at,
-                    run.completed_at,
-                    run.ended_at,
-                    tuple(sorted((_stayed(names[row.step_id], row) for row in rows), key=lambda one: one.step)),
+                passed(
+                    run.entered_at, run.completed_at, run.ended_at, [_stayed(names[row.step_id], row) for row in rows]
                 )
             )
             for row in rows:
@@ -220,6 +240,16 @@ def courses(version: JourneyVersion, people: Sequence[Profile]) -> dict[int, Cou
 
 def _stayed(name: str, row: Position) -> Stayed:
     return Stayed(name, row.arrived_at, row.joined_at, row.left_at, row.branch, row.removed_at)
+
+
+def live_counts(version: JourneyVersion) -> dict[str, Counter[str]]:
+    """What the live engine counted, by step id, over all hours and branches."""
+    names = dict(JourneyStep.objects.filter(journey_id=version.journey_id).values_list("pk", "step_id"))
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in StepCount.objects.filter(version_id=version.pk):
+        for name in ("arrived", "joined", "first_joined", "left", "gave_up"):
+            found[names[row.step_id]][name] += getattr(row, name)
+    return found
 
 
 def calls(version: JourneyVersion) -> list[Call]:
