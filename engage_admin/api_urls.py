@@ -8,7 +8,7 @@ from rest_framework.permissions import IsAuthenticated
 
 from audiences.api import ConditionSchemaView
 from engage_admin.api_docs import api_docs
-from engage_admin.api_profiles import ProfileAudiences
+from engage_admin.api_profiles import ProfileAudiences, ProfileJourneys
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularJSONAPIView.as_view(permission_classes=[IsAuthenticated]), name="api_schema"),
@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("spaces.api_urls")),
     path("spaces/<slug:space>/", include("profiles.api_urls")),
     path("spaces/<slug:space>/profiles/<str:segment_id>/audiences/", ProfileAudiences.as_view()),
+    path("spaces/<slug:space>/profiles/<str:segment_id>/journeys/", ProfileJourneys.as_view()),
     path("spaces/<slug:space>/", include("audiences.api_urls")),
     path("spaces/<slug:space>/", include("destinations.api_urls")),
     path("spaces/<slug:space>/", include("delivery.api_urls")),

@@ -56,6 +56,10 @@ class JourneyRow:
     def in_progress(self) -> int:
         return sum(row.in_progress for row in self.versions)
 
+    @property
+    def why_not_delete(self) -> str:
+        return why_not_deletable([row.version for row in self.versions])
+
 
 @dataclass(frozen=True, kw_only=True)
 class JourneyPage:
@@ -101,6 +105,14 @@ def shown_version(versions: Sequence[JourneyVersion]) -> JourneyVersion:
             if version.state in states:
                 return version
     return max(versions, key=lambda version: version.number)
+
+
+def why_not_deletable(versions: Sequence[JourneyVersion]) -> str:
+    """Why a journey of these versions cannot be deleted now, "" when it can."""
+    active = next((version for version in versions if version.state in RUNNING), None)
+    if active is None:
+        return ""
+    return f"Version {active.number} is {VersionState(active.state).label.lower()}. Archive it first."
 
 
 def status_of(version: JourneyVersion) -> Status:
