@@ -70,7 +70,7 @@ class TrueFalseStep(Step):
             checks.error("/false_name", "duplicate_branch_name", detail)
 
     def sentence(self) -> str:
-        return f"Split in two: {self.setting.words()}?"
+        return f"Split in two: {self.setting.words()}"
 
     def told(self, run: RunLike, branch: str, reason: str) -> str:
         return f"Took branch {self.true_name if branch == TRUE else self.false_name}: {reason}."
