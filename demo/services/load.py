@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from audiences.services.audiences import create_audience
 from audiences.services.connections import ConnectionSpec
+from demo.services.journeys import load_journeys
 from demo.services.shop import Size, history
 from destinations.models import Destination
 from destinations.services.destinations import create_destination
@@ -123,7 +124,7 @@ def _space(member: Member, name: str, kind: SpaceKind) -> Space:
 
 
 def _fill(space: Space, size: Size, now: datetime, *, seed: int, say: Callable[[str], None]) -> None:
-    """History, destinations and audiences of an empty space."""
+    """History, destinations, audiences and journeys of an empty space."""
     if Source.objects.in_space(space).exists():
         return
     owner = User.objects.get(email=EMAIL)
@@ -135,6 +136,7 @@ def _fill(space: Space, size: Size, now: datetime, *, seed: int, say: Callable[[
             _receive(space, source, block, now)
         destinations = _destinations(space, owner)
         _audiences(space, owner, destinations)
+        load_journeys(space=space, owner=owner, destinations=destinations, now=now)
 
 
 def _blocks(calls: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from django.http import Http404
 
 from journeys.models import Journey, JourneyVersion, VersionState
 from journeys.selectors import journeys as selectors
-from journeys.selectors.overview import shown_version, status_of
+from journeys.selectors.overview import shown_version, status_of, why_not_deletable
 from spaces.access import SpaceRequest
 from spaces.context import route_url
 
@@ -86,6 +86,7 @@ def journey_context(request: SpaceRequest, journey: Journey, version: JourneyVer
         "tabs": [item for item in tabs if item["url"]],
         "draft": next((one for one in versions if one.state == VersionState.DRAFT), None),
         "current": newest,
+        "why_not_delete": why_not_deletable(versions),
         "builder_url": journey_url(request, journey, "builder"),
         "review_url": journey_url(request, journey, "review"),
     }

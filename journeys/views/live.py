@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from journeys.selectors.overview import RUNNING, send_rows
 from journeys.steps.kinds import Names
 from journeys.views.context import chosen_version, get_journey, journey_context, journey_url, step_url
 from spaces.access import SpaceRequest, space_view
+from spaces.models import Space
 
 MARKUP = {"here": "here", "waiting": "waiting", "joined": "entered", "passed": "passed"}
 
@@ -191,7 +193,7 @@ def _part(count: int, step: StepNumbers) -> float | None:
 
 
 def _canvas(version: JourneyVersion, steps: list[StepNumbers], lists: _Lists) -> CanvasModel:
-    names = _names(version)
+    names = names_in(version.journey.space, version.definition)
     if version.state == VersionState.DRAFT:
         return layout(version.definition, Overlay(names=names))
     branches = {
@@ -243,12 +245,12 @@ def _strip(step: StepNumbers, lists: _Lists) -> StepOverlay:
     )
 
 
-def _names(version: JourneyVersion) -> Names:
-    """What the chips of the sending steps call their destinations."""
+def names_in(space: Space, definition: Mapping[str, Any]) -> Names:
+    """What the chips of a definition's steps call their destinations."""
     wanted = {
         connection.get("destination")
-        for step in version.definition.get("steps") or []
+        for step in definition.get("steps") or []
         for connection in step.get("connections") or []
     }
-    rows = Destination.objects.in_space(version.journey.space).filter(deleted_at=None, public_id__in=wanted - {None})
+    rows = Destination.objects.in_space(space).filter(deleted_at=None, public_id__in=wanted - {None})
     return Names(destinations={row.public_id: row.name for row in rows})

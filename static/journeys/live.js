@@ -7,3 +7,24 @@ mount("[data-opens-dialog]", (holder) => {
   dialog.addEventListener("close", () => holder.remove());
   dialog.showModal();
 });
+
+// The publish review: says how many people each choice concerns; nobody finishes on an archived version.
+mount("[data-review]", (form) => {
+  const summary = form.querySelector("[data-review-summary]");
+  const words = { finish: "finish", exit: "exit", move: "move" };
+  const update = () => {
+    const archives = form.querySelector("[name='previous_action'][value='archive']")?.checked ?? false;
+    const totals = { finish: 0, move: 0, exit: 0 };
+    for (const row of form.querySelectorAll("[data-people]")) {
+      const select = row.querySelector("select");
+      const finish = select.querySelector("option[value='finish']");
+      finish.disabled = archives;
+      if (archives && select.value === "finish") select.value = "exit";
+      totals[select.value.split(":")[0]] += Number(row.dataset.people);
+    }
+    const parts = Object.entries(totals).filter(([, count]) => count > 0);
+    summary.textContent = parts.map(([name, count]) => `${count.toLocaleString("en-US")} ${words[name]}`).join(", ");
+  };
+  form.addEventListener("change", update);
+  update();
+});
