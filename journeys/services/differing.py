@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.journeys.places import entry_of, steps_of
-from journeys.models import ENTRY
+from destinations.models import Destination
+from engine.journeys import describing
+from engine.journeys.places import steps_of
 from journeys.services.definitions import read
+from spaces.models import Space
 
 MISSING = object()
 
@@ -40,15 +42,12 @@ class ChangedSteps:
     altered: tuple[str, ...]
 
 
-def sentences(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[str]:
-    """What changed, a sentence a change; of a first version, what it does."""
-    try:
-        from engine.journeys import describing
-    except ImportError:
-        return []
+def sentences(before: Mapping[str, Any] | None, after: Mapping[str, Any], *, space: Space | None = None) -> list[str]:
+    """What changed, a sentence a change; of a first version, what it does. With `space`, destinations by name."""
+    names = dict(Destination.objects.in_space(space).values_list("public_id", "name")) if space is not None else {}
     if before is None:
-        return list(describing.describe(read(after)))
-    return list(describing.difference(read(before), read(after)))
+        return [describing.named(sentence, names) for sentence in describing.describe_journey(read(after))]
+    return describing.describe_changes(read(before), read(after), names)
 
 
 def value_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[ValueChange]:
@@ -57,21 +56,15 @@ def value_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[V
 
 
 def changed_steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> ChangedSteps:
-    """Which steps came, went, or do something else for the people at them (a new name alone is nothing to them)."""
-    old = {step["id"]: _matter(step) for step in (entry_of(before), *steps_of(before))}
-    new = {step["id"]: _matter(step) for step in (entry_of(after), *steps_of(after))}
+    """Which steps came, went, or do something else with the people at them (a name or a destination does not)."""
+    old = [step["id"] for step in steps_of(before)]
+    new = [step["id"] for step in steps_of(after)]
+    altering = {one.step for one in describing.differences(read(before), read(after)) if one.alters_people}
     return ChangedSteps(
         added=tuple(step_id for step_id in new if step_id not in old),
         removed=tuple(step_id for step_id in old if step_id not in new),
-        altered=tuple(step_id for step_id in old if step_id in new and old[step_id] != new[step_id]),
+        altered=tuple(step_id for step_id in old if step_id in new and step_id in altering),
     )
-
-
-def _matter(step: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry is passed the moment it is met: only what follows matters to people, so it never counts as altered."""
-    if step["id"] == ENTRY:
-        return {}
-    return {key: value for key, value in step.items() if key != "name"}
 
 
 def _changes(before: Any, after: Any, path: str) -> Iterator[ValueChange]:

@@ -72,7 +72,7 @@ def plan(*, journey: Journey, definition: Any) -> Planned:
     return Planned(
         base=base,
         definition=wanted,
-        changes=sentences(before, wanted),
+        changes=sentences(before, wanted, space=journey.space),
         diff=value_changes(before, wanted),
         problems=found,
     )

@@ -117,7 +117,7 @@ def review(version: JourneyVersion, *, now: datetime | None = None) -> PublishRe
         version=version,
         previous=previous,
         problems=tuple(problems),
-        changes=tuple(sentences(before, version.definition)) if not errors_of(problems) or before else (),
+        changes=tuple(sentences(before, version.definition, space=journey.space)),
         steps=steps,
         groups=groups,
         inside=people_inside(previous) if previous else 0,
