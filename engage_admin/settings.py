@@ -241,6 +241,11 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Called with every evaluation, in its transaction: the journeys move the people it concerns.
 COMPUTATION_FOLLOWER = "journeys.services.following.follow"
+# Where the users of an audience are looked for before it is deleted.
+COMPUTATION_CONSUMERS = [
+    "audiences.services.consumers.audiences_using",
+    "journeys.selectors.consumers.journeys_using",
+]
 # A task is a wake-up or a block of work of at most ENGAGE_TASK_SECONDS; one that was lost is simply sent again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

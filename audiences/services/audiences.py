@@ -11,7 +11,8 @@ from django.utils import timezone
 from audiences.keys import reserve_key
 from audiences.models import Audience, ComputeRun, ComputeStatus
 from audiences.services.connections import ConnectionSpec, connect, remove_all
-from audiences.services.definitions import checked, consumers
+from audiences.services.consumers import consumers
+from audiences.services.definitions import checked
 from audiences.tasks import backfill
 from common.errors import ConflictError, FieldError, ProductError
 from common.ids import new_audience_id
@@ -190,8 +191,8 @@ def delete_audience(*, audience: Audience, deleted_by: User | None) -> None:
         raise ConflictError("Disable the audience first; deleting cannot be undone.")
     used_by = consumers(space=audience.space, audience=audience)
     if used_by:
-        names = ", ".join(other.name for other in used_by)
-        raise ConflictError(f"Other audiences use this one: {names}. Change or delete them first.")
+        names = ", ".join(f"{other.kind} {other.name}" for other in used_by)
+        raise ConflictError(f"This audience is used by {names}. Change or delete them first.")
     remove_all(audience=audience, removed_by=deleted_by)
     audience.deleted_at = timezone.now()
     audience.save(update_fields=["deleted_at", "updated_at"])

@@ -73,7 +73,7 @@ def _reference_problems(*, space: Space, condition: Condition, audience: Audienc
     wanted = conditions.mentions(condition).audiences
     if not wanted:
         return []
-    others = compiled(Audience.objects.in_space(space).filter(deleted_at=None))
+    others = compiled(Audience.objects.in_space(space).live())
     by_name = {name: other for other in others for name in (other.audience.key, other.audience.public_id)}
     problems = []
     for name in sorted(wanted):
@@ -109,10 +109,3 @@ def audience_references(space: Space) -> dict[str, int]:
     """Row ids of the space's audiences by key and by id, as the compiler wants them."""
     rows = Audience.objects.in_space(space).live().values_list("pk", "key", "public_id")
     return {name: pk for pk, key, public_id in rows for name in (key, public_id)}
-
-
-def consumers(*, space: Space, audience: Audience) -> list[Audience]:
-    """Audiences that reference this one."""
-    names = {audience.key, audience.public_id}
-    others = compiled(Audience.objects.in_space(space).filter(deleted_at=None).exclude(pk=audience.pk))
-    return [other.audience for other in others if names & other.mentions.audiences]

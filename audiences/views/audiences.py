@@ -16,7 +16,8 @@ from audiences.models import Audience
 from audiences.selectors import audiences as selectors
 from audiences.selectors.connections import connection_rows
 from audiences.services import audiences as services
-from audiences.services.definitions import compiled, consumers
+from audiences.services.consumers import consumers
+from audiences.services.definitions import compiled
 from common.errors import ConflictError, ProductError
 from engine import conditions
 from profiles.models import Profile

@@ -1,0 +1,40 @@
+"""Journeys that use an audience (settings.COMPUTATION_CONSUMERS): it must not be deleted under them."""
+
+from __future__ import annotations
+
+from django.urls import reverse
+
+from audiences.services.consumers import Consumer
+from engine.conditions import mentions
+from engine.journeys.plan import compile as compile_plan
+from journeys.models import JourneyVersion, VersionState
+from journeys.services.definitions import read
+from spaces.models import Space
+
+
+def journeys_using(*, space: Space, names: frozenset[str]) -> list[Consumer]:
+    """Journeys one of whose versions that is not archived names one of these audiences in a condition."""
+    versions = (
+        JourneyVersion.objects.filter(journey__space=space, journey__deleted_at=None)
+        .exclude(state=VersionState.ARCHIVED)
+        .select_related("journey")
+        .order_by("journey__name", "number")
+    )
+    found = {
+        version.journey.public_id: Consumer(
+            kind="journey",
+            name=version.journey.name,
+            url=reverse("journeys:overview", kwargs={"space": space.slug, "journey_id": version.journey.public_id}),
+        )
+        for version in versions
+        if names & _audiences_named(version)
+    }
+    return list(found.values())
+
+
+def _audiences_named(version: JourneyVersion) -> frozenset[str]:
+    definition = read(version.definition)
+    plan = compile_plan(definition)
+    named = frozenset(name for mentioned in plan.mentions.values() for name in mentioned.audiences)
+    entry = definition.entry.condition
+    return named | (mentions(entry).audiences if entry is not None else frozenset())
