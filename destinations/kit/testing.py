@@ -287,3 +287,49 @@ def _event(
     if user_id is not None:
         event["userId"] = user_id
     return event
+
+
+class _Anything:
+    """Equal to whatever it is compared with: for times and generated ids in expected bodies."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "ANYTHING"
+
+
+ANYTHING: Any = _Anything()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerCase:
+    """What the real worker is to send for one person; `tests/worker_cases.py` of a connector holds CASES of these.
+
+    Profile `u1` with the e-mail `ann@example.org` (and `traits`) enters the audience `vip` ("VIP"), gains the e-mail
+    `ann@work.example`, and leaves. Calls are `("POST https://…", body)` in order: JSON and forms as values, other
+    bodies as text, None for none; ANYTHING stands for what differs from run to run.
+
+    `kinds` are the calls that the connection sends. `mappings` (`{"action", "trigger", "fields"}`, the fields laid
+    over the action's defaults) replace the presets. `responses` answer; anything else gets 200 and `{}`. Then
+    the vendor answers the calls of another member with `failing` (all, or only those to URLs that begin with
+    `failing_url`): nothing may be lost, and what is `retried` arrives later; with `retried` False it is a dead letter.
+    """
+
+    settings: Mapping[str, Any]
+    added: Sequence[tuple[str, Any]]
+    changed: Sequence[tuple[str, Any]]
+    removed: Sequence[tuple[str, Any]]
+    name: str = "preset"
+    kinds: tuple[str, ...] = ("identify", "track")
+    mappings: Sequence[Mapping[str, Any]] = ()
+    audience_settings: Mapping[str, Any] = field(default_factory=dict)
+    operator: Mapping[str, str] = field(default_factory=dict)
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    responses: Sequence[Rule] = ()
+    failing: Response = field(default_factory=lambda: answer(503, "busy"))
+    failing_url: str = ""
+    retried: bool = True
