@@ -77,7 +77,7 @@ def row_problems(
     return result.problems
 
 
-def rows_context(space: Space, rows: Group, problems: list[FieldProblem], *, focus: str = "") -> dict[str, Any]:
+def rows_context(space: Space, rows: Group, problems: list[FieldProblem]) -> dict[str, Any]:
     """What `audiences/_builder_group.html` needs to show a condition's rows in another page's form.
 
     That form posts the fields and an `op` (operations.apply) itself: give the template an empty `form_url`.
@@ -87,7 +87,6 @@ def rows_context(space: Space, rows: Group, problems: list[FieldProblem], *, foc
     return {
         "root": shown_rows(rows, problems, collection="users", audiences=names, keys=[each.key for each in known]),
         "others": [(each.key, each.name) for each in known],
-        "focus": focus,
         "form_url": "",
         "counts": COUNTS,
         "windows": WINDOWS,

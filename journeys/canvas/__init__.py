@@ -22,6 +22,7 @@ To refresh it in place swap `#canvas-plane` with `journeys/_canvas_plane.html`: 
   `figures`          the numbers strip under the card (at most three; each with label, value, href, title)
   `badges`           small (tone, text) pairs beside the name; tones: green blue amber red grey violet
   `note`             a line under the strip, e.g. "arrived 10:00, left 11:00"
+  `note_url`         loaded into the note once it is on the page (a count that takes a while)
   `lit`              True on the path taken, False beside it (dimmed), None when there is no path. Branches and connects
                      without a say follow their steps; say it for a branch on which nothing follows
   `mark`             Mark(kind, text): kind is error, warning, added, changed or removed

@@ -66,12 +66,6 @@ class _Layout:
         self.definition, self.overlay = definition, overlay
         self.by_place = followers(definition)
         self.steps = {step["id"]: step for step in steps_of(definition)}
-        shown = [*overlay.steps.values()]
-        self.step_height = (
-            STEP[1]
-            + (STRIP if any(each.figures for each in shown) else 0)
-            + (NOTE if any(each.note for each in shown) else 0)
-        )
 
     def model(self) -> CanvasModel:
         roots = [self._tree(entry_of(self.definition), is_unreached=False)]
@@ -139,8 +133,7 @@ class _Layout:
     def _step_node(self, step: Mapping[str, Any], is_unreached: bool, parent: _Node | None = None) -> _Node:
         added = self.overlay.steps.get(step["id"], NOTHING)
         is_connect = step.get("type") == "connect"
-        chips = 0 if is_connect else self._has_chips(step, added)
-        size = CONNECT if is_connect else (STEP[0], self.step_height + (CHIPS if chips else 0))
+        size = CONNECT if is_connect else (STEP[0], STEP[1] + sum(self._more(step, added)))
         kind = "connect" if is_connect else "step"
         return _Node(
             id=card_id(step["id"]),
@@ -152,9 +145,11 @@ class _Layout:
             is_unreached=is_unreached,
         )
 
-    def _has_chips(self, step: Mapping[str, Any], added: StepOverlay) -> bool:
+    def _more(self, step: Mapping[str, Any], added: StepOverlay) -> tuple[int, int, int]:
+        """How much higher the card is for its chips, its numbers and its note."""
         kind = kind_of(step.get("type"))
-        return bool(added.badges or (kind and kind.chips(step, self.overlay.names)))
+        has_chips = bool(added.badges or (kind and kind.chips(step, self.overlay.names)))
+        return CHIPS * has_chips, STRIP * bool(added.figures), NOTE * bool(added.note)
 
     def _branch_node(self, node: _Node, place: Place, number: int) -> _Node:
         return _Node(

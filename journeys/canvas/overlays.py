@@ -33,6 +33,7 @@ class StepOverlay:
     figures: tuple[Figure, ...] = ()
     badges: tuple[tuple[str, str], ...] = ()
     note: str = ""
+    note_url: str = ""
     lit: bool | None = None
     mark: Mark | None = None
     href: str | None = None

@@ -37,3 +37,19 @@ def posted_names(step: StepJson, posted: QueryDict) -> list[dict[str, Any]]:
         {**branch, "name": posted.get(f"branch-{branch['id']}", str(branch.get("name", ""))).strip()}
         for branch in branches_of(step)
     ]
+
+
+def branch_rows(step: StepJson) -> list[dict[str, Any]]:
+    """The branches as rows of a form."""
+    found = branches_of(step)
+    return [
+        {
+            "id": str(branch["id"]),
+            "name": str(branch.get("name") or ""),
+            "percent": "" if branch.get("percent") is None else f"{branch['percent']:g}",
+            "number": index + 1,
+            "is_first": index == 0,
+            "is_last": index == len(found) - 1,
+        }
+        for index, branch in enumerate(found)
+    ]

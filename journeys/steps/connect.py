@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from journeys.steps.kinds import StepKind
+from collections.abc import Mapping
+from typing import Any
+
+from engine.journeys.editing import targets, title_of
+from engine.journeys.places import place_of
+from journeys.steps.kinds import StepJson, StepKind
+
+
+def _fields(step: StepJson, definition: Mapping[str, Any]) -> dict[str, Any]:
+    """`targets`: the steps at which this branch may go on."""
+    place = place_of(step)
+    found = targets(definition, place, ignoring=str(step["id"])) if place else []
+    return {"targets": [(each["id"], title_of(each)) for each in found]}
+
 
 kind = StepKind(
     type="connect",
@@ -12,6 +25,7 @@ kind = StepKind(
     family="flow",
     group="Flow control",
     words="connect join existing step",
+    fields=_fields,
     summary=lambda step, names: "",
     read=lambda step, posted: {"to": posted["to"]} if posted.get("to") else {},
     is_addable=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from journeys.steps.durations import duration_words, posted_duration
+from journeys.steps.durations import duration_fields, duration_words, posted_duration
 from journeys.steps.kinds import Names, StepJson, StepKind
 
 
@@ -21,5 +21,6 @@ kind = StepKind(
     words="add a delay wait time duration",
     summary=_summary,
     blank=lambda: {"duration": {"days": 1}},
+    fields=lambda step, definition: {"duration": duration_fields(step.get("duration"))},
     read=lambda step, posted: {"duration": posted_duration(posted, "duration")},
 )

@@ -45,6 +45,10 @@ def no_data() -> dict[str, Any]:
     return {}
 
 
+def no_fields(step: StepJson, definition: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
 def keeps_all(step: StepJson, posted: QueryDict) -> dict[str, Any]:
     return {}
 
@@ -55,8 +59,8 @@ class StepKind:
 
     `title` names it, `text` says in a sentence what it does, `family` colours it (entry, flow, data, action).
     `summary(step, names)` and `chips(step, names)` are what a card says; `branches(step)` its ways out.
-    `blank()` is the data of a new one, `read(step, posted)` the data that its sheet's form gives.
-    The sheet is `journeys/steps/_<type>.html`.
+    `blank()` is the data of a new one, `read(step, posted)` the data that its sheet's form gives, and
+    `fields(step, definition)` what the form shows beside the step itself. The sheet is `journeys/steps/_<type>.html`.
     """
 
     type: str
@@ -71,6 +75,7 @@ class StepKind:
     branches: Callable[[StepJson], tuple[Branch, ...]] = no_branches
     blank: Callable[[], dict[str, Any]] = no_data
     read: Callable[[StepJson, QueryDict], dict[str, Any]] = keeps_all
+    fields: Callable[[StepJson, Mapping[str, Any]], dict[str, Any]] = no_fields
     has_condition: bool = False
     is_addable: bool = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from journeys.steps.branching import branches_of, new_branch, posted_names
+from journeys.steps.branching import branch_rows, branches_of, new_branch, posted_names
 from journeys.steps.kinds import Branch, Names, StepJson, StepKind
 
 
@@ -35,5 +35,6 @@ kind = StepKind(
     summary=_summary,
     branches=_branches,
     blank=_blank,
+    fields=lambda step, definition: {"rows": branch_rows(step)},
     read=lambda step, posted: {"branches": posted_names(step, posted)},
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
 
-from journeys.steps.branching import branches_of, new_branch, posted_names
+from journeys.steps.branching import branch_rows, branches_of, new_branch, posted_names
 from journeys.steps.kinds import Branch, Names, StepJson, StepKind
 
 MOST_BRANCHES = 5
+WHOLE = 100
 
 
 def percent_of(raw: Any) -> float | int | None:
@@ -65,6 +67,11 @@ def _summary(step: StepJson, names: Names) -> str:
     return f"{text} %" if text else "No branches"
 
 
+def _fields(step: StepJson, definition: Mapping[str, Any]) -> dict[str, Any]:
+    total = total_of(branches_of(step))
+    return {"rows": branch_rows(step), "total": plain(total), "is_whole": total == WHOLE, "most": MOST_BRANCHES}
+
+
 def _blank() -> dict[str, Any]:
     first = new_branch([])
     return {"name": "", "branches": evened([first, new_branch([first])])}
@@ -81,5 +88,6 @@ kind = StepKind(
     summary=_summary,
     branches=_branches,
     blank=_blank,
+    fields=_fields,
     read=_read,
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from journeys.steps.durations import duration_words, posted_duration
+from journeys.steps.durations import duration_fields, duration_words, posted_duration
 from journeys.steps.kinds import Chip, Names, StepJson, StepKind
 from journeys.steps.sending import destination_chips, destination_summary
 
@@ -34,5 +34,6 @@ kind = StepKind(
     summary=destination_summary,
     chips=_chips,
     blank=lambda: {"name": "", "connections": [], "remove_after": None},
+    fields=lambda step, definition: {"removal": duration_fields(step.get("remove_after") or {"days": 30})},
     read=_read,
 )
