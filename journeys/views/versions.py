@@ -75,7 +75,7 @@ def _comparison(request: SpaceRequest, journey: Journey) -> dict[str, Any] | Non
     return {
         "before": before,
         "after": after,
-        "sentences": sentences(before.definition, after.definition),
+        "sentences": sentences(before.definition, after.definition, space=journey.space),
         "changes": [change.as_dict() for change in changes[:MOST_CHANGES]],
         "canvas": diff_canvas(before.definition, after.definition, names=names_in(journey.space, after.definition)),
     }
