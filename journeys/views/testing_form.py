@@ -87,6 +87,12 @@ class TestForm:
     def with_events(self, events: Sequence[TestEvent]) -> TestForm:
         return replace(self, rows=rows_of(events))
 
+    def with_traits(self, traits: Mapping[str, Any]) -> TestForm:
+        """A generated person gets these, unless traits were typed already."""
+        if not traits or self.traits or self.who == STORED:
+            return self
+        return replace(self, traits=json.dumps(traits, ensure_ascii=False))
+
     def _numbered(self, rows: Iterable[Row]) -> TestForm:
         return replace(self, rows=tuple(replace(row, number=number) for number, row in enumerate(rows))[:MOST_ROWS])
 
