@@ -5,35 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from engine.conditions.describing import sentence_of
 from engine.conditions.evidence import Evidence, Verdict, iso, moment_after
 from engine.conditions.instants import micros_of
+from engine.conditions.matching import Matcher, is_named, life_after
 from engine.conditions.nodes import (
     AllNode,
     AnyNode,
     AudienceNode,
     Child,
     Condition,
-    Constant,
-    ConstantList,
-    Duration,
     EventNode,
-    Instant,
     Node,
     NotNode,
-    ParentProperty,
-    Presence,
-    Test,
     TraitNode,
-    TraitValue,
 )
-from engine.conditions.operators import RELATIVE_DATES, Outcome, apply, look_up, relative_interval
+from engine.conditions.operators import Outcome, look_up
 from engine.conditions.profile_state import KNOWN_IDENTIFIERS, EventRecord, Options, ProfileState
-from engine.conditions.windows import Life, life_in, next_flip, satisfies
+from engine.conditions.windows import Life, next_flip, satisfies
 
 MOST_EVENTS_SHOWN = 10
 NO_OPTIONS = Options()
@@ -84,6 +76,7 @@ class _Evaluation:
         self.profile = profile
         self.moment = now
         self.now = micros_of(now)
+        self.matcher = Matcher(profile.traits, self.now)
         self.events = [event for event in profile.events if _counts(event, options)]
 
     def node(self, node: Node, path: str) -> tuple[Evidence, int | None]:
@@ -96,7 +89,7 @@ class _Evaluation:
             return self._event(node, path)
         if isinstance(node, TraitNode):
             value = look_up(self.profile.traits, node.test.path)
-            outcome = self._test(node.test, value, None)
+            outcome = self.matcher.test(node.test, value, None)
             return self._evidence(node, path, outcome, {"value": value, "isMissing": value is None})
         if isinstance(node, AudienceNode):
             is_in = node.audience in self.profile.memberships
@@ -149,82 +142,26 @@ class _Evaluation:
     def _lives(self, node: EventNode) -> Found:
         found: Found = []
         for event in self.events:
-            if not self._matches(event, node.type, node.name, node.properties, None):
-                continue
-            life = life_in(node.window, micros_of(event.timestamp))
-            for test in node.properties:
-                if life is not None and test.operator in RELATIVE_DATES:
-                    life = _narrowed(life, test, event)
+            life = self.matcher.life(event, node)
             if life is not None and node.then is not None:
                 life = self._followed(event, life, node.then)
-            if life is not None and (life.end is None or life.start < life.end):
+            if life is not None:
                 found.append((event, life))
         return found
 
     def _followed(self, parent: EventRecord, life: Life, child: Child) -> Life | None:
         start = micros_of(parent.timestamp)
-        end = start + child.duration.micros
         followers = [
             micros_of(event.timestamp)
             for event in self.events
-            if start < micros_of(event.timestamp) <= end
-            and self._matches(event, child.type, child.name, child.properties, parent)
+            if start < micros_of(event.timestamp) <= start + child.duration.micros
+            and is_named(event, child.type, child.name)
+            and self.matcher.passes(event, child.properties, parent)
         ]
-        if child.performed:
-            return Life(max(life.start, min(followers)), life.end) if followers else None
-        return None if followers else Life(max(life.start, end), life.end)
-
-    def _matches(
-        self, event: EventRecord, kind: str, name: str | None, tests: tuple[Test, ...], parent: EventRecord | None
-    ) -> bool:
-        if event.type != kind or (name is not None and event.name != name):
-            return False
-        return all(
-            test.operator in RELATIVE_DATES or self._test(test, _property(event, test.path), parent).holds
-            for test in tests
-        )
-
-    def _test(self, test: Test, value: Any, parent: EventRecord | None) -> Outcome:
-        return apply(test.operator, value, self._operand(test, parent), self.now)
-
-    def _operand(self, test: Test, parent: EventRecord | None) -> Any:
-        operand = test.operand
-        match operand:
-            case Constant():
-                return operand.value
-            case ConstantList():
-                return [item.value for item in operand.items]
-            case Duration() | Instant():
-                return operand.micros
-            case Presence():
-                return operand.wanted
-            case TraitValue():
-                return look_up(self.profile.traits, operand.path)
-            case ParentProperty():
-                return None if parent is None else _property(parent, operand.path)
-
-
-def _narrowed(life: Life, test: Test, event: EventRecord) -> Life | None:
-    """A relative date test lets the event count only during its own interval."""
-    if not isinstance(test.operand, Duration):
-        return None
-    interval = relative_interval(test.operator, _property(event, test.path), test.operand.micros)
-    if interval is None:
-        return None
-    first, end = interval
-    ends = [instant for instant in (life.end, end) if instant is not None]
-    return Life(life.start if first is None else max(life.start, first), min(ends, default=None))
+        return life_after(life, start, child, min(followers, default=None))
 
 
 def _counts(event: EventRecord, options: Options) -> bool:
     if options.historical_from is not None and event.received_at < options.historical_from:
         return False
     return options.occurred_from is None or event.timestamp >= options.occurred_from
-
-
-def _property(event: EventRecord, path: tuple[str, ...]) -> Any:
-    # Page and screen names are offered as properties of their own (audiences-and-traits.md §3.1).
-    if path == (f"{event.type}_name",) and event.type != "track":
-        return event.name or None
-    properties: Mapping[str, Any] = event.properties
-    return look_up(properties, path)

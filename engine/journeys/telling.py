@@ -23,18 +23,18 @@ from engine.journeys.running import (
     Sent,
     Waiting,
 )
-from engine.journeys.steps.base import ENTRY, VerdictLike
+from engine.journeys.steps.base import ENTRY
 from engine.journeys.tracing import TraceEntry, evidence_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """What an effect belongs to."""
+    """What an effect belongs to; `evidence` of the condition of a step (or the entry) as of `at`, if it has one."""
 
     at: datetime
     number: int
     run: RunState
-    verdicts: Mapping[str, VerdictLike | None]
+    evidence: Callable[[str], Evidence | None]
 
 
 class Teller:
@@ -55,33 +55,32 @@ class Teller:
         }
 
     def tell(self, moment: Moment, effects: Sequence[Effect]) -> None:
-        """Everything that happened to a run at one moment. `verdicts` by step id hold evidence; the entry's too."""
+        """Everything that happened to a run at one moment."""
         told = (self.tellers[type(effect)](moment, effect) for effect in effects)
         self.trace += [entry for entry in told if entry is not None]
 
-    def not_entered(self, at: datetime, number: int, verdict: VerdictLike) -> None:
+    def not_entered(self, at: datetime, number: int, until: datetime | None, evidence: Evidence | None) -> None:
         """The entry condition does not hold when the journey begins to look."""
-        reason, evidence = self._reason(ENTRY, verdict)
-        sentence = f"Has not entered: {reason}."
+        sentence = f"Has not entered: {self._reason(ENTRY, evidence)}."
         self.trace.append(
             TraceEntry(
                 at=at, run=number, step_id=ENTRY, kind=tracing.NOT_ENTERED, sentence=sentence, evidence=evidence,
-                until=verdict.recheck_at,
+                until=until,
             )
         )  # fmt: skip
 
     def _waiting(self, moment: Moment, effect: Waiting) -> TraceEntry:
-        reason, evidence = self._reason(effect.step, moment.verdicts.get(effect.step))
+        evidence = moment.evidence(effect.step)
         position = moment.run.positions[effect.step]
         begins = "Waits" if position.arrived_at == moment.at else "Still waits"
-        sentence = f"{begins} at “{self._title(effect.step)}”: {reason}."
+        sentence = f"{begins} at “{self._title(effect.step)}”: {self._reason(effect.step, evidence)}."
         return self._entry(
             moment, effect.step, tracing.WAITING, sentence, evidence=evidence, until=effect.until
         )  # fmt: skip
 
     def _joined(self, moment: Moment, effect: Joined) -> TraceEntry:
-        verdict = moment.verdicts.get(effect.step)
-        reason, evidence = self._reason(effect.step, verdict)
+        evidence = moment.evidence(effect.step)
+        reason = self._reason(effect.step, evidence)
         step = self.plan.steps[effect.step].step
         if step is None:
             return self._entry(moment, effect.step, tracing.ENTERED, f"Entered: {reason}.", evidence=evidence)
@@ -115,12 +114,9 @@ class Teller:
     def _entry(self, moment: Moment, step_id: str, kind: str, sentence: str, **more: Any) -> TraceEntry:
         return TraceEntry(at=moment.at, run=moment.number, step_id=step_id, kind=kind, sentence=sentence, **more)
 
-    def _reason(self, step_id: str, verdict: VerdictLike | None) -> tuple[str, Evidence | None]:
-        evidence: Evidence | None = getattr(verdict, "evidence", None)
+    def _reason(self, step_id: str, evidence: Evidence | None) -> str:
         condition = self._condition(step_id)
-        if evidence is None or condition is None:
-            return "the condition was judged", None
-        return evidence_of(condition.where, evidence), evidence
+        return "" if evidence is None or condition is None else evidence_of(condition.where, evidence)
 
     def _condition(self, step_id: str) -> Condition | None:
         if step_id == ENTRY:

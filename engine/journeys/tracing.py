@@ -108,9 +108,13 @@ def _reason(node: EventNode | TraitNode | AudienceNode | IdentifierNode, evidenc
             return f"{node.name or f'Any {node.type}'} happened {times}, {needed}{counts}"
         case TraitNode():
             name = ".".join(node.test.path)
-            value = "missing" if facts["isMissing"] else f"{facts['value']!r}"
+            value = "missing" if facts["isMissing"] else _shown(facts["value"])
             return f"trait {name} is {value} ({'as' if evidence.holds else 'not as'} asked: {sentence_of(node)})"
         case AudienceNode():
             return f"is {'' if facts['isMember'] else 'not '}in the audience {node.audience}"
         case IdentifierNode():
             return f"has {', '.join(map(str, facts['values'])) or 'no value'} as {node.identifier}"
+
+
+def _shown(value: Any) -> str:
+    return f"“{value}”" if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from engine.conditions import EventRecord, Options, mentions
+from engine.conditions import EventRecord, Evidence, Options, mentions
+from engine.conditions.judging import Ruling
 from engine.journeys.person import AudienceFacts, Person, ProfileWrite
 from engine.journeys.plan import Plan
 from engine.journeys.running import RunState, begin, settle
-from engine.journeys.steps.base import ENTRY, VerdictLike
+from engine.journeys.steps.base import ENTRY
 from engine.journeys.telling import Moment, Teller
 from engine.journeys.tracing import TraceEntry
 from engine.journeys.watching import Touched, Watched
@@ -161,14 +163,14 @@ class Walker:
             touched.events |= {(item.type, item.name), (item.type, None)}
             for watched in self.watched:
                 if watched.wants(item):
-                    watched.events.append(item)
+                    watched.add(item)
         return touched
 
     def _judge_audiences(self, at: datetime, touched: Touched) -> None:
         for facts, watched in self.audiences:
-            if watched.verdict is not None and not watched.is_due(at) and not touched.concerns(watched):
+            if watched.ruling is not None and not watched.is_due(at) and not touched.concerns(watched):
                 continue
-            is_in = self._judge(watched, at, with_evidence=False).is_member
+            is_in = self._rule(watched, at).is_member
             if is_in is self.memberships.isdisjoint(facts.names):
                 self.memberships = self.memberships | facts.names if is_in else self.memberships - facts.names
                 touched.audiences |= facts.names
@@ -182,29 +184,29 @@ class Walker:
             if run.reentry_at is None or at < run.reentry_at:
                 return
             self.awaits_reentry, is_reentry = False, True
-        is_first = entry.verdict is None
+        is_first = entry.ruling is None
         if not (is_first or is_reentry or entry.is_due(at) or touched.concerns(entry)):
             return
-        verdict = self._judge(entry, at, with_evidence=self.teller is not None)
-        if verdict.is_member:
+        ruling = self._rule(entry, at)
+        if ruling.is_member:
             self.runs.append(begin(self.plan, now=at, journey_id=self.journey_id, segment_id=self.person.segment_id))
             self._move(self.runs[-1], at, ())
         elif self.teller is not None and (is_first or is_reentry):
-            self.teller.not_entered(at, len(self.runs), verdict)
+            self.teller.not_entered(at, len(self.runs), ruling.recheck_at, self._evidence(ENTRY, at))
 
     def _move(self, run: RunState, at: datetime, judge: Collection[str]) -> None:
-        effects = settle(self.plan, run, at, lambda step_id: self._judge_step(step_id, at), judge)
+        effects = settle(self.plan, run, at, lambda step_id: self._rule(self.steps[step_id], at), judge)
         self.awaits_reentry = run.reentry_at is not None
         if self.teller is not None and effects:
-            verdicts = {step_id: watched.verdict for step_id, watched in self.steps.items()}
-            verdicts[ENTRY] = None if self.entry is None else self.entry.verdict
-            self.teller.tell(Moment(at=at, number=len(self.runs), run=run, verdicts=verdicts), effects)
+            evidence = partial(self._evidence, at=at)
+            self.teller.tell(Moment(at=at, number=len(self.runs), run=run, evidence=evidence), effects)
 
-    def _judge_step(self, step_id: str, at: datetime) -> VerdictLike:
-        return self._judge(self.steps[step_id], at, with_evidence=self.teller is not None)
+    def _rule(self, watched: Watched, at: datetime) -> Ruling:
+        return watched.rule(self.traits, self.identifiers, self.memberships, at)
 
-    def _judge(self, watched: Watched, at: datetime, *, with_evidence: bool) -> VerdictLike:
-        return watched.judge(self.traits, self.identifiers, self.memberships, at, with_evidence=with_evidence)
+    def _evidence(self, step_id: str, at: datetime) -> Evidence | None:
+        watched = self.entry if step_id == ENTRY else self.steps.get(step_id)
+        return None if watched is None else watched.evidence(self.traits, self.identifiers, self.memberships, at)
 
     def _next_instant(self) -> datetime | None:
         run = self.runs[-1] if self.runs else None

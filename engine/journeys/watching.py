@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from engine.conditions import Condition, EventRecord, Mentions, Options, ProfileState, Verdict, evaluate
+from engine.conditions import Condition, EventRecord, Evidence, Mentions, Options, ProfileState, evaluate
+from engine.conditions.judging import Judge, Ruling
 from engine.conditions.profile_state import KNOWN_IDENTIFIERS
-from engine.journeys.running import Judged
-from engine.journeys.steps.base import VerdictLike
 
 _KNOWN = frozenset(KNOWN_IDENTIFIERS)
 
@@ -38,7 +37,7 @@ class Touched:
 class Watched:
     """A condition with its options, and those of the person's events that it looks at."""
 
-    __slots__ = ("condition", "events", "identifiers", "mentions", "options", "verdict")
+    __slots__ = ("condition", "events", "identifiers", "judge", "mentions", "options", "ruling")
 
     def __init__(self, condition: Condition, mentions: Mentions, options: Options) -> None:
         self.condition = condition
@@ -46,7 +45,8 @@ class Watched:
         self.options = options
         self.identifiers = mentions.identifiers if options.include_anonymous else mentions.identifiers | _KNOWN
         self.events: list[EventRecord] = []
-        self.verdict: VerdictLike | None = None
+        self.judge = Judge(condition, options)
+        self.ruling: Ruling | None = None
 
     def wants(self, event: EventRecord) -> bool:
         """Whether the event can count at all."""
@@ -56,25 +56,35 @@ class Watched:
         since = self.options.historical_from
         return since is None or event.received_at >= since
 
-    def judge(
+    def add(self, event: EventRecord) -> None:
+        self.events.append(event)
+        self.judge.add(event)
+
+    def rule(
         self,
         traits: Mapping[str, Any],
         identifiers: Mapping[str, Sequence[str]],
         memberships: frozenset[str],
         now: datetime,
-        *,
-        with_evidence: bool,
-    ) -> VerdictLike:
+    ) -> Ruling:
         """The verdict as of now, which is kept."""
+        self.ruling = self.judge.judge(traits, identifiers, memberships, now)
+        return self.ruling
+
+    def evidence(
+        self,
+        traits: Mapping[str, Any],
+        identifiers: Mapping[str, Sequence[str]],
+        memberships: frozenset[str],
+        now: datetime,
+    ) -> Evidence:
+        """Why the verdict as of now is what it is."""
         state = ProfileState(traits=traits, identifiers=identifiers, events=self.events, memberships=memberships)
-        verdict: Verdict = evaluate(self.condition, state, now, self.options)
-        self.verdict = verdict if with_evidence else Judged(verdict.is_member, verdict.recheck_at)
-        return self.verdict
+        return evaluate(self.condition, state, now, self.options).evidence
 
     def is_due(self, now: datetime) -> bool:
-        recheck_at = None if self.verdict is None else self.verdict.recheck_at
-        return recheck_at is not None and recheck_at <= now
+        return self.due_at is not None and self.due_at <= now
 
     @property
     def due_at(self) -> datetime | None:
-        return None if self.verdict is None else self.verdict.recheck_at
+        return None if self.ruling is None else self.ruling.recheck_at
