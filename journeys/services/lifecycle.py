@@ -133,7 +133,7 @@ def clone(*, version: JourneyVersion, name: str = "", cloned_by: User | None) ->
 def delete(*, journey: Journey, deleted_by: User | None, confirm: str | None = None) -> None:
     """Delete a journey of which no version is active. Step values on profiles stay as they are, keys stay reserved.
 
-    In a Prod space `confirm` must be the journey's name. ConflictError while a version is active or is being ended.
+    In a Prod space `confirm` must be the journey's name. ConflictError while a version is active.
     """
     lock_space(journey.space_id)
     locked = lock_journey(journey)
@@ -141,8 +141,6 @@ def delete(*, journey: Journey, deleted_by: User | None, confirm: str | None = N
     if active is not None:
         state = VersionState(active.state).label.lower()
         raise ConflictError(f"Version {active.number} is {state}. Archive it first; deleting cannot be undone.")
-    if locked.versions.exclude(ending=None).exists():
-        raise ConflictError("The runs of an archived version are still being ended. Try again in a moment.")
     if locked.space.kind == SpaceKind.PROD and confirm != locked.name:
         detail = f"Deleting cannot be undone. Confirm it with the name of the journey: {locked.name}."
         raise InvalidError.at("/confirm", detail, "required")
