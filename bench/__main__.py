@@ -11,7 +11,7 @@ import sys
 
 from bench.common import PROJECT
 
-MODULES = ("engine", "ingest", "deliver", "journey_canvas")
+MODULES = ("engine", "ingest", "deliver", "journey_canvas", "journey_dry_run")
 
 
 def main(wanted: list[str]) -> int:

@@ -25,6 +25,7 @@ from journeys.tests.factories import (
     where,
 )
 from journeys.tests.stage import send_step
+from tests.factories import make_identifier
 
 pytestmark = pytest.mark.django_db
 
@@ -146,8 +147,6 @@ def test_a_written_trait_ends_a_wait(stage):
 
 def test_an_identifier_that_appears_ends_a_wait(stage):
     """A race known from other products: an id that appears while a run waits."""
-    from tests.factories import make_identifier
-
     known = where({"identifier": "email", "exists": True})
     hook = stage.hook()
     steps = [{"id": "mail", "type": "condition", "after": "entry", "condition": known}, send_step("hi", "mail", hook)]
@@ -166,8 +165,6 @@ def test_an_identifier_that_appears_ends_a_wait(stage):
 
 
 def test_an_id_that_appears_after_sending_is_sent_as_well(stage):
-    from tests.factories import make_identifier
-
     hook = stage.hook()
     stage.space.resend_on_new_identifier = True
     stage.space.save()
