@@ -7,8 +7,9 @@ The verdicts are those of `evaluation.evaluate` on the events added so far; a Hy
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -138,6 +139,21 @@ class _Lives:
     def add(self, life: Life) -> None:
         insort(self.starts, (life.start, life.end), key=_start)
 
+    def remove(self, life: Life) -> None:
+        """Take back what was added; a life that is over already is gone."""
+        place = bisect_left(self.starts, life.start, key=_start)
+        while place < len(self.starts) and self.starts[place][0] == life.start:
+            if self.starts[place][1] == life.end:
+                del self.starts[place]
+                return
+            place += 1
+        if life.end is None:
+            self.forever -= 1
+            return
+        place = bisect_left(self.ends, life.end)
+        if place < len(self.ends) and self.ends[place] == life.end:
+            del self.ends[place]
+
     def verdict(self, node: EventNode, now: int) -> Found:
         started = bisect_right(self.starts, now, key=_start)
         for _, end in self.starts[:started]:
@@ -199,50 +215,63 @@ class _Counter:
         return self.lives.verdict(self.node, now)
 
 
+@dataclass(slots=True)
+class _Parent:
+    """An event that a follower is asked of: `first` is the earliest one within the time, `counted` its life then."""
+
+    at: int
+    event: EventRecord
+    life: Life
+    first: int | None = None
+    counted: Life | None = None
+
+
 class _FunnelCounter(_Counter):
-    """With a follower: a late one may change what an earlier event counts for, so lives are made anew after each."""
+    """With a follower, which may arrive later than it happened and change what earlier events count for."""
 
     def __init__(self, node: EventNode, child: Child) -> None:
         super().__init__(node)
         self.child = child
-        self.parents: list[tuple[int, EventRecord, Life]] = []
+        self.parents: list[_Parent] = []
         self.followers: list[tuple[int, EventRecord]] = []
-        self.is_stale = False
 
     def add(self, event: EventRecord) -> None:
         at = micros_of(event.timestamp)
-        life = self.matcher.life(event, self.node)
-        if life is not None:
-            insort(self.parents, (at, event, life), key=_first)
-            self.is_stale = True
         if is_named(event, self.child.type, self.child.name):
             insort(self.followers, (at, event), key=_first)
-            self.is_stale = True
+            self._follows(at, event)
+        life = self.matcher.life(event, self.node)
+        if life is not None:
+            parent = _Parent(at, event, life, self._first_follower(at, event))
+            insort(self.parents, parent, key=_at)
+            self._count(parent)
 
-    def verdict(self, traits: Traits, now: int) -> Found:
-        if self.is_stale:
-            self.is_stale = False
-            self.lives = _Lives()
-            self.lives.starts = sorted(
-                ((life.start, life.end) for life in self._followed()), key=_start
-            )  # fmt: skip
-        return self.lives.verdict(self.node, now)
+    def _follows(self, at: int, event: EventRecord) -> None:
+        low = bisect_left(self.parents, at - self.child.duration.micros, key=_at)
+        for parent in self.parents[low : bisect_left(self.parents, at, key=_at)]:
+            is_earlier = parent.first is None or at < parent.first
+            if is_earlier and self.matcher.passes(event, self.child.properties, parent.event):
+                parent.first = at
+                self._count(parent)
 
-    def _followed(self) -> Iterator[Life]:
-        for at, event, life in self.parents:
-            first = self._first_follower(at, at + self.child.duration.micros, event)
-            followed = life_after(life, at, self.child, first)
-            if followed is not None:
-                yield followed
-
-    def _first_follower(self, after: int, until: int, parent: EventRecord) -> int | None:
+    def _first_follower(self, after: int, parent: EventRecord) -> int | None:
         low = bisect_right(self.followers, after, key=_first)
-        high = bisect_right(self.followers, until, key=_first)
-        tests = self.child.properties
-        for at, event in self.followers[low:high] if tests else self.followers[low : min(high, low + 1)]:
-            if self.matcher.passes(event, tests, parent):
+        high = bisect_right(self.followers, after + self.child.duration.micros, key=_first)
+        for place in range(low, high):
+            at, event = self.followers[place]
+            if self.matcher.passes(event, self.child.properties, parent):
                 return at
         return None
+
+    def _count(self, parent: _Parent) -> None:
+        counted = life_after(parent.life, parent.at, self.child, parent.first)
+        if counted == parent.counted:
+            return
+        if parent.counted is not None:
+            self.lives.remove(parent.counted)
+        if counted is not None:
+            self.lives.add(counted)
+        parent.counted = counted
 
 
 class _TraitCounter(_Counter):
@@ -252,23 +281,23 @@ class _TraitCounter(_Counter):
         super().__init__(node)
         self.paths = paths
         self.events: list[EventRecord] = []
-        self.values: list[Any] | None = None
+        self.matched = 0
+        self.values: list[Any] = []
         self.inner = _plain_counter(node)
 
     def add(self, event: EventRecord) -> None:
         self.events.append(event)
-        if self.values is not None:
-            self.inner.add(event)
 
     def verdict(self, traits: Traits, now: int) -> Found:
         values = [look_up(traits, path) for path in self.paths]
-        if self.values is None or not _same(values, self.values):
+        if not _same(values, self.values):
             self.values = values
+            self.matched = 0
             self.inner = _plain_counter(self.node)
-            self.inner.matcher = Matcher(traits, 0)
-            for event in self.events:
-                self.inner.add(event)
         self.inner.matcher = Matcher(traits, 0)
+        for event in self.events[self.matched :]:
+            self.inner.add(event)
+        self.matched = len(self.events)
         return self.inner.verdict(traits, now)
 
 
@@ -277,8 +306,12 @@ def _same(left: Sequence[Any], right: Sequence[Any]) -> bool:
     return repr(left) == repr(right)
 
 
-def _first(item: tuple[int, *tuple[Any, ...]]) -> int:
+def _first(item: tuple[int, EventRecord]) -> int:
     return item[0]
+
+
+def _at(parent: _Parent) -> int:
+    return parent.at
 
 
 def _counter_of(node: EventNode) -> _Counter:

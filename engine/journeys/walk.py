@@ -128,14 +128,14 @@ class Walker:
         since = None if plan.definition.entry.use_historical else published_at
         return Watched(condition, mentions(condition), Options(include_anonymous=False, historical_from=since))
 
-    def _inputs(self) -> list[tuple[datetime, EventRecord | ProfileWrite]]:
-        """What happens to the person and can make a difference, in order."""
-        found: list[tuple[datetime, EventRecord | ProfileWrite]] = [
-            (event.received_at, event)
+    def _inputs(self) -> list[tuple[datetime, EventRecord | ProfileWrite, Sequence[Watched]]]:
+        """What happens to the person and can make a difference, in order, each with the conditions that look at it."""
+        found: list[tuple[datetime, EventRecord | ProfileWrite, Sequence[Watched]]] = [
+            (event.received_at, event, wanting)
             for event in self.person.events
-            if any(watched.wants(event) for watched in self.watched)
+            if (wanting := [watched for watched in self.watched if watched.wants(event)])
         ]
-        found += [(write.at, write) for write in self.person.writes]
+        found += [(write.at, write, ()) for write in self.person.writes]
         found.sort(key=lambda item: item[0])
         return found
 
@@ -152,7 +152,7 @@ class Walker:
     def _take_in(self, at: datetime) -> Touched:
         touched = Touched()
         while self.position < len(self.inputs) and self.inputs[self.position][0] <= at:
-            item = self.inputs[self.position][1]
+            _, item, wanting = self.inputs[self.position]
             self.position += 1
             if isinstance(item, ProfileWrite):
                 self.traits |= item.traits
@@ -161,9 +161,8 @@ class Walker:
                 touched.identifiers |= item.identifiers.keys()
                 continue
             touched.events |= {(item.type, item.name), (item.type, None)}
-            for watched in self.watched:
-                if watched.wants(item):
-                    watched.add(item)
+            for watched in wanting:
+                watched.events.append(item)
         return touched
 
     def _judge_audiences(self, at: datetime, touched: Touched) -> None:

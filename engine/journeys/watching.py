@@ -35,9 +35,12 @@ class Touched:
 
 
 class Watched:
-    """A condition with its options, and those of the person's events that it looks at."""
+    """A condition with its options, and those of the person's events that it looks at.
 
-    __slots__ = ("condition", "events", "identifiers", "judge", "mentions", "options", "ruling")
+    Events are only kept when they come, and matched when a verdict is asked for: most never are.
+    """
+
+    __slots__ = ("condition", "events", "identifiers", "judge", "judged", "mentions", "options", "ruling")
 
     def __init__(self, condition: Condition, mentions: Mentions, options: Options) -> None:
         self.condition = condition
@@ -46,6 +49,7 @@ class Watched:
         self.identifiers = mentions.identifiers if options.include_anonymous else mentions.identifiers | _KNOWN
         self.events: list[EventRecord] = []
         self.judge = Judge(condition, options)
+        self.judged = 0
         self.ruling: Ruling | None = None
 
     def wants(self, event: EventRecord) -> bool:
@@ -56,10 +60,6 @@ class Watched:
         since = self.options.historical_from
         return since is None or event.received_at >= since
 
-    def add(self, event: EventRecord) -> None:
-        self.events.append(event)
-        self.judge.add(event)
-
     def rule(
         self,
         traits: Mapping[str, Any],
@@ -68,6 +68,9 @@ class Watched:
         now: datetime,
     ) -> Ruling:
         """The verdict as of now, which is kept."""
+        for event in self.events[self.judged :]:
+            self.judge.add(event)
+        self.judged = len(self.events)
         self.ruling = self.judge.judge(traits, identifiers, memberships, now)
         return self.ruling
 
