@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -203,6 +204,17 @@ def test_hanging_request_does_not_hold_back_others(pool: CurlPool, httpserver: H
             pool.perform(0.1)
 
     assert results == ["fast", "hanging"]
+
+
+def test_a_staging_installation_sends_everything_to_one_place(settings: Any, httpserver: HTTPServer) -> None:
+    settings.ENGAGE_SEND_TO = f"{httpserver.host}:{httpserver.port}"
+    settings.ENGAGE_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    httpserver.expect_request("/v1/x", query_string="a=1").respond_with_data("got it")
+
+    response = send(Call(url="https://api.vendor.example/v1/x?a=1"))
+
+    assert response.body == b"got it"
+    assert httpserver.log[0][0].headers["Host"] == "api.vendor.example"
 
 
 def test_send_opens_a_pool_of_its_own(httpserver: HTTPServer) -> None:

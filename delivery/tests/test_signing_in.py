@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import ConflictError, InvalidError
 from common.secrets import decrypt
 from delivery.models import ListSync
 from delivery.services import lists
@@ -19,10 +20,14 @@ from delivery.tests.conftest import Clock
 from delivery.tests.vendors import Vendor, running_vendor
 from delivery.tests.walks import Walk
 from destinations import catalog, connectors
+from destinations.config import load_config
 from destinations.kit.testing import Rule, WorkerCase, answer
 from destinations.models import Destination
+from destinations.services.asking import dynamic_choices, run_hook
 from destinations.services.destinations import resume_destination, update_destination
+from destinations.services.mappings import update_mapping
 from destinations.services.tester import check_connection, send_test_event
+from engine.mapping.fields import Choice
 from spaces.models import AuditEntry, Space
 
 PEOPLE, ME, TOKEN = (
@@ -228,6 +233,47 @@ def test_each_item_of_a_batch_has_its_own_outcome(start: Start, vendor: Vendor) 
     assert sorted(len(body) for _call, body in came) == [2, 3]
     assert walk.outcomes() == {"delivered": 4, "failed": 1}
     assert rows("SELECT detail, status FROM delivery_log WHERE outcome = 'failed'") == [("p1 is not wanted.", 400)]
+
+
+def test_choices_of_a_field_are_fetched(start: Start, vendor: Vendor) -> None:
+    walk = start("oauth_probe")
+    vendor.responses = [Rule(url="https://api.probe.example/ids", response=answer(200, [{"id": 7, "name": "Seven"}]))]
+
+    found = dynamic_choices(destination=walk.destination, action="send", field="id")
+
+    assert found == [Choice(value=7, label="Seven")]
+
+
+def test_what_a_hook_made_is_kept_in_the_mapping_and_reaches_the_action(start: Start, vendor: Vendor) -> None:
+    walk = start("oauth_probe")
+    vendor.responses = [Rule(url="https://api.probe.example/tables", response=answer(200, {"id": "t1"}))]
+    mapping = walk.destination.mappings.get()
+
+    made = run_hook(destination=walk.destination, action="send", hook="onMappingSave", inputs={"name": "People"})
+    update_mapping(mapping=mapping, actor=None, fields={**mapping.fields, "onMappingSave": made})
+
+    config = load_config(walk.destination.pk)
+    assert config is not None
+    assert made == {"inputs": {"name": "People"}, "outputs": {"tableId": "t1"}}
+    assert config.mappings[0].steering.hooks == {"onMappingSave": {"tableId": "t1"}}
+
+
+def test_a_hook_names_inputs_that_are_missing(start: Start, vendor: Vendor) -> None:
+    walk = start("oauth_probe")
+
+    with pytest.raises(InvalidError) as refusal:
+        run_hook(destination=walk.destination, action="send", hook="onMappingSave", inputs={})
+
+    assert [error.path for error in refusal.value.errors] == ["/fields/onMappingSave/name"]
+    assert vendor.calls() == []
+
+
+def test_a_vendor_that_cannot_be_asked_is_quoted(start: Start, vendor: Vendor) -> None:
+    walk = start("oauth_probe")
+    vendor.failing = answer(503, "away")
+
+    with pytest.raises(ConflictError, match="503"):
+        dynamic_choices(destination=walk.destination, action="send", field="id")
 
 
 def list_rules() -> list[Rule]:

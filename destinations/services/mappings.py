@@ -12,7 +12,7 @@ from destinations.catalog import definition as find_definition
 from destinations.kit.definition import Action
 from destinations.models import Destination
 from destinations.models import Mapping as MappingRow
-from destinations.resolving import INTERNAL_PREFIX, STEERING
+from destinations.resolving import INTERNAL_PREFIX, RESERVED
 from destinations.services.destinations import touch
 from engine import mapping as mapping_kit
 from engine.fql import FqlError, lint, parse
@@ -150,7 +150,7 @@ def _check(action: Action | None, trigger: str, fields: Mapping[str, Any], error
         return
     known = {field.key: field for field in action.fields}
     for key in fields:
-        if key not in known and key not in STEERING and not key.startswith(INTERNAL_PREFIX):
+        if key not in known and key not in RESERVED and not key.startswith(INTERNAL_PREFIX):
             detail = f"The action {action.title} has no field {key!r}. Those there are: {', '.join(known)}."
             errors.append(FieldError(path=f"/fields/{key}", code="unknown_field", detail=detail))
     for problem in mapping_kit.validate(dict(fields)):

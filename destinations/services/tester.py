@@ -169,14 +169,16 @@ def _talk(call: Call, tokens: StoredTokens) -> tuple[Verdict, list[dict[str, Any
 def _converse(conversation: Any, tokens: StoredTokens) -> tuple[Verdict, list[dict[str, Any]]]:
     made: list[tuple[Request, Response | TransportError]] = []
     try:
-        verdict = _verdict(conversation, made)
+        verdict, _result = hear(conversation, made)
     finally:
         conversation.close()
     # Shown at the end: a token that came on the way must not be seen either.
     return verdict, [_shown_exchange(request, result, tokens.secret_values) for request, result in made]
 
 
-def _verdict(conversation: Any, made: list[tuple[Request, Response | TransportError]]) -> Verdict:
+def hear(conversation: Any, made: list[tuple[Request, Response | TransportError]] | None = None) -> tuple[Verdict, Any]:
+    """Talk to the destination and wait for the verdict and the result; `made` collects what was exchanged."""
+    made = [] if made is None else made
     try:
         request: Request = next(conversation)
         while True:
@@ -195,9 +197,9 @@ def _verdict(conversation: Any, made: list[tuple[Request, Response | TransportEr
             request = conversation.send(response)
     except StopIteration as stop:
         verdict: Verdict = stop.value[0]
-        return verdict
+        return verdict, stop.value[1]
     except DeliveryError as error:
-        return Verdict(outcome="failed", code=error.code, detail=error.message, status=error.status)
+        return Verdict(outcome="failed", code=error.code, detail=error.message, status=error.status), None
 
 
 def _shown_exchange(request: Request, result: Response | TransportError, secrets: Collection[str]) -> dict[str, Any]:

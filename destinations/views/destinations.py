@@ -94,7 +94,7 @@ def destination(request: SpaceRequest, destination_id: str) -> HttpResponse:
     shown = page_context(request, found, "detail")
     definition: DestinationDefinition | None = shown["definition"]
     config = load_config(found.pk)
-    shown["problem"] = config.settings_problem if config else ""
+    shown["problem"] = found.pause_reason or (config.settings_problem if config else "")
     if definition is not None:
         enabled = found.mappings.filter(is_enabled=True).count()
         shown |= {
