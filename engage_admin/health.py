@@ -39,9 +39,28 @@ SELECT
         ) first
         WHERE destination.is_enabled AND coalesce(health.open_until, '-infinity') <= now()
           AND first.next_attempt_at <= now()
+    )),
+    extract(epoch FROM now() - (
+        SELECT min(first.due_at)
+        FROM spaces_space space
+        CROSS JOIN LATERAL (
+            SELECT least(
+                (SELECT min(wake_at) FROM journey_position
+                 WHERE space_id = space.id AND wake_at <= now() AND version_id <> ALL (resting.ids)),
+                (SELECT min(remove_at) FROM journey_position
+                 WHERE space_id = space.id AND remove_at <= now() AND version_id <> ALL (resting.ids)),
+                (SELECT min(exit_at) FROM journey_run WHERE space_id = space.id AND exit_at <= now()
+                 AND ended_at IS NULL AND version_id <> ALL (resting.ids)),
+                (SELECT min(reentry_at) FROM journey_run WHERE space_id = space.id AND reentry_at <= now())
+            ) AS due_at
+            FROM (
+                -- People of a version that cannot be judged wait for its next try; its page says so.
+                SELECT ARRAY(SELECT id FROM journeys_journeyversion WHERE problem <> '')::bigint[] AS ids
+            ) resting
+        ) first
     ))
 """
-STAGES = ("ingest", "compute", "deliver")
+STAGES = ("ingest", "compute", "deliver", "journeys")
 
 
 @login_not_required
@@ -51,7 +70,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     """200 when everything works, 503 otherwise; the body is the same.
 
     `{"status": "ok"|"failing", "database", "broker", "workers": "ok" or the reason,
-    "oldest_work_seconds": {"ingest", "compute", "deliver": seconds or null}, "problems": [sentence]}`
+    "oldest_work_seconds": {"ingest", "compute", "deliver", "journeys": seconds or null}, "problems": [sentence]}`
     """
     problems: list[str] = []
     database, oldest = _database_state(problems)

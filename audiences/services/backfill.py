@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audiences.compiler import IdRange
-from audiences.models import Audience, ComputeRun, ComputeStatus
+from audiences.models import Audience, AudiencePurpose, ComputeRun, ComputeStatus
 from audiences.services.compute import dependents_of, evaluate, evaluated_audiences
 from audiences.services.definitions import compiled
 from audiences.services.following import Evaluated, follow
@@ -25,6 +25,8 @@ from common.tasks import enqueue
 logger = logging.getLogger(__name__)
 
 SLICE_PROFILES = 25_000
+# Who enters a journey is moved through its first steps in the same transaction.
+SLICE_ENTRIES = 5_000
 LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 5  # delivery-and-observability.md §4: compute tasks, up to 5 attempts
 
@@ -63,8 +65,11 @@ def _begin(run: ComputeRun) -> None:
         run.last_profile_id, run.profiles_total = cursor.fetchone()
 
 
-def work(run: ComputeRun, *, slice_profiles: int = SLICE_PROFILES) -> None:
+def work(run: ComputeRun, *, slice_profiles: int | None = None) -> None:
     """Carry a claimed run to its end. A database error is retried by a later claim, up to MAX_ATTEMPTS in all."""
+    if slice_profiles is None:
+        is_entry = run.audience.purpose == AudiencePurpose.JOURNEY_ENTRY
+        slice_profiles = SLICE_ENTRIES if is_entry else SLICE_PROFILES
     try:
         while _slice(run, slice_profiles):
             pass

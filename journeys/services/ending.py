@@ -177,7 +177,11 @@ def _move(
     now: datetime,
 ) -> None:
     """End the runs and go on at `target` with the same entry and exit times, unless the person is there already."""
-    aim = live.versions[to_version_id]
+    aim = live.versions.get(to_version_id)
+    if aim is None or target not in aim.plan.steps:
+        # The version moved to was archived meanwhile: nobody can go on there.
+        _end(live, version, keys, reason=EndReason.ARCHIVED, send_exits=False, now=now)
+        return
     present = _present(live.space.pk, to_version_id, [profile_id for profile_id, _ in keys])
     moves = Moves(space=live.space, rows={version.pk: _rows(version), aim.pk: aim.rows}, now=now)
     moved: list[RunRow] = []

@@ -10,12 +10,11 @@ from django.db import transaction
 
 from journeys.models import JourneyVersion
 from journeys.services.judging import Answer, Asked, judge
-from journeys.services.live import Live
+from journeys.services.live import LONGEST_PROBLEM, Live
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(minutes=1)
-LONGEST_PROBLEM = 500
 Answers = dict[Asked, dict[int, Answer]]
 
 

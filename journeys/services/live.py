@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from journeys.models import JourneyStep, JourneyVersion, VersionState
 from journeys.services.judging import Asked, Question, references_of
 from spaces.models import Space
 
+logger = logging.getLogger(__name__)
+
+LONGEST_PROBLEM = 500
 LIVE_STATES = [VersionState.PUBLISHED, VersionState.PAUSED, VersionState.DRAINING]
 
 
@@ -123,7 +127,17 @@ def live_of(space: Space) -> Live:
     if rows:
         for step in JourneyStep.objects.filter(journey_id__in={row.journey_id for row in rows}):
             steps[step.journey_id][step.step_id] = step
-    return Live(space=space, versions={row.pk: live_version(row, steps[row.journey_id]) for row in rows})
+    versions: dict[int, LiveVersion] = {}
+    for row in rows:
+        try:
+            versions[row.pk] = live_version(row, steps[row.journey_id])
+        except ValueError as error:
+            # It was read when it was published, so this is a mistake of ours, and no reason to stop the others.
+            logger.error("version %s of a journey cannot be read: %s", row.pk, error)
+            problem = f"The definition cannot be read: {error}"[:LONGEST_PROBLEM]
+            if row.problem != problem:
+                JourneyVersion.objects.filter(pk=row.pk).update(problem=problem)
+    return Live(space=space, versions=versions)
 
 
 def live_version(row: JourneyVersion, steps: Mapping[str, JourneyStep]) -> LiveVersion:
