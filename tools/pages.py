@@ -119,8 +119,20 @@ def open_event(tab: Tab) -> None:
     expect(tab.get_by_test_id("sheet")).to_be_visible()
 
 
+def open_step(tab: Tab) -> None:
+    tab.get_by_test_id("canvas.step").first.get_by_role("link").first.click()
+    expect(tab.get_by_test_id("people")).to_be_visible()
+
+
+def open_run(tab: Tab) -> None:
+    tab.get_by_test_id("runs.row").first.get_by_role("link").click()
+    for reason in tab.get_by_test_id("run.explanation").all():
+        reason.locator("summary").click()
+
+
 AUDIENCE = "/s/{space}/audiences/{audience}/"
 DESTINATION = "/s/{space}/destinations/{destination}/"
+JOURNEY = "/s/{space}/journeys/{journey}/"
 SHEET = AUDIENCE + "?panel=connection:{connection}"
 PROFILE = "/s/{space}/profiles/{profile}/"
 SETTINGS = "/s/{space}/settings/"
@@ -163,12 +175,31 @@ PAGES = [
     Page(name="audience-settings", path=AUDIENCE + "settings/"),
     Page(name="audience-add-destination", path="/s/{space}/audiences/{unsent_audience}/destinations/add/"),
     Page(name="audience-connect", path="/s/{space}/audiences/{unsent_audience}/destinations/add/{destination}/"),
+    Page(name="journeys", path="/s/{space}/journeys/"),
+    Page(name="journeys-none", path="/s/{empty}/journeys/"),
+    Page(name="journeys-no-match", path="/s/{space}/journeys/?q=nothing+like+it"),
+    Page(name="journeys-menu", path="/s/{space}/journeys/", act=click("journey.menu")),
+    Page(name="journey", path=JOURNEY, image="journey"),
+    Page(name="journey-entry-share", path=JOURNEY + "?basis=entry&range=7d"),
+    Page(name="journey-bad-range", path=JOURNEY + "?range=custom&from=2026-03-02&to=2026-03-01"),
+    Page(name="journey-sheet", path=JOURNEY, act=open_step),
+    Page(name="journey-people", path=JOURNEY + "steps/entry/people/?show=joined"),
+    Page(name="journey-runs", path=JOURNEY + "runs/?show=entered"),
+    Page(name="journey-run", path=JOURNEY + "runs/?show=entered", act=open_run),
+    Page(name="journey-versions", path=JOURNEY + "versions/"),
+    Page(name="journey-settings", path=JOURNEY + "settings/"),
+    Page(name="journey-pause", path=JOURNEY + "pause/"),
+    Page(name="journey-archive", path=JOURNEY, act=click("journey.menu", "journey.archive")),
+    Page(name="journey-draft", path="/s/{space}/journeys/{draft_journey}/"),
+    Page(name="journey-review", path="/s/{space}/journeys/{draft_journey}/review/"),
+    Page(name="journey-read-only", path=JOURNEY, who=VIEWER),
     Page(name="profiles", path="/s/{space}/profiles/"),
     Page(name="profiles-none", path="/s/{empty}/profiles/"),
     Page(name="profile-traits", path=PROFILE),
     Page(name="profile-identities", path=PROFILE + "?tab=identities"),
     Page(name="profile-events", path=PROFILE + "?tab=events"),
     Page(name="profile-audiences", path=PROFILE + "?tab=audiences"),
+    Page(name="profile-journeys", path=PROFILE + "?tab=journeys"),
     Page(name="profile-linked", path=PROFILE + "?tab=linked"),
     Page(name="profile-event", path=PROFILE + "?tab=events", act=open_event),
     Page(name="destinations", path="/s/{space}/destinations/"),
@@ -271,6 +302,8 @@ def places(product: Product) -> Places:
             "refusing": refused["id"],
             "mapping": api("GET", f"destinations/{crm['id']}/mappings/")["results"][0]["id"],
             "profile": profile["id"],
+            "journey": named("journeys/", "Newsletter readers who shop")["id"],
+            "draft_journey": named("journeys/", "Invite to the loyalty club")["id"],
             "call": str(api("GET", "deliveries/?status=delivered&limit=1")["results"][0]["id"]),
             "failed_call": str(api("GET", "deliveries/?status=failed&limit=1")["results"][0]["id"]),
             "source": named("sources/", "Website")["id"],

@@ -61,7 +61,7 @@ def _first_purchase(destinations: Mapping[str, Destination]) -> tuple[str, dict[
         _journey(
             "First purchase",
             {"name": "New users", "condition": _where(_recently("Signed Up")), "use_historical": True},
-            {"id": "settle", "type": "delay", "after": "entry", "name": "", "duration": {"minutes": 5}},
+            {"id": "settle", "type": "delay", "after": "entry", "name": "", "duration": {"minutes": 1}},
             {
                 "id": "bought",
                 "type": "true_false",

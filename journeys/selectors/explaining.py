@@ -210,6 +210,10 @@ def _nodes(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _facts(evidence: Evidence, lost: frozenset[str], *, shows_pii: bool, depth: int = 0) -> Iterator[Fact]:
     """The tree as lines, groups before their parts. What rests on something unknown is unknown."""
+    if not evidence.facts and [child.holds for child in evidence.children] == [evidence.holds]:
+        # A group of one says what its part says.
+        yield from _facts(evidence.children[0], lost, shows_pii=shows_pii, depth=depth)
+        return
     is_lost = evidence.path in lost
     children = [
         fact for child in evidence.children for fact in _facts(child, lost, shows_pii=shows_pii, depth=depth + 1)
