@@ -231,6 +231,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Everything that a page can do. Authenticate with `Authorization: Token …`.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "JourneyStateEnum": "journeys.models.VersionState",
+        "DryRunStateEnum": "journeys.models.DryRun.State",
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL

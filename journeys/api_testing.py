@@ -22,7 +22,7 @@ from journeys.services.histories import Traits
 from journeys.services.testing_requests import read_request
 
 
-class TestInput(serializers.Serializer[Any]):
+class JourneyTestInput(serializers.Serializer[Any]):
     """Who, and what happens to them; read and checked by `testing_requests.read_request`, all problems at once.
 
     `profile` is a stored person, else one is made of `traits` and `identifiers`. `offset`s and `days` move the virtual
@@ -53,10 +53,10 @@ class TestedView(JourneyAPIView):
 
 
 class JourneyTest(TestedView):
-    @extend_schema(operation_id="journeys_test", request=TestInput, responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="journeys_test", request=JourneyTestInput, responses={200: OpenApiTypes.OBJECT})
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Walk one person through the journey: every decision with its evidence, every payload."""
-        body = request.data
+        body: Any = request.data
         asked = read_request(body)
         version = self.tested_version(body.get("version"))
         definition = version.definition
@@ -70,7 +70,7 @@ class JourneyTest(TestedView):
             now=timezone.now(),
             tested_by=self.actor,
         )
-        return Response(result.as_json())
+        return Response(shapes.shown_result(result.as_json(), shows_pii=self.member.has_pii_access))
 
 
 class JourneyDryRuns(TestedView):
@@ -94,7 +94,9 @@ class JourneyDryRuns(TestedView):
             started_by=self.actor,
             traits=Traits(data["traits"]),
         )
-        return Response(shapes.DryRunSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+        return Response(
+            shapes.DryRunSerializer(run, context={"member": self.member}).data, status=status.HTTP_202_ACCEPTED
+        )
 
 
 class JourneyDryRun(JourneyAPIView):
@@ -107,10 +109,10 @@ class JourneyDryRun(JourneyAPIView):
     @extend_schema(operation_id="journeys_dry_run_read", responses={200: shapes.DryRunSerializer})
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Its progress, and the result once it is done."""
-        return Response(shapes.DryRunSerializer(self.dry_run()).data)
+        return Response(shapes.DryRunSerializer(self.dry_run(), context={"member": self.member}).data)
 
     @extend_schema(operation_id="journeys_dry_run_cancel", request=None, responses={200: shapes.DryRunSerializer})
     def delete(self, request: Request, **kwargs: Any) -> Response:
         """Stop it; what was counted so far is dropped."""
         run = dry_runs.cancel(run=self.dry_run())
-        return Response(shapes.DryRunSerializer(run).data)
+        return Response(shapes.DryRunSerializer(run, context={"member": self.member}).data)

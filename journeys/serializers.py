@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rest_framework import serializers
@@ -18,6 +19,7 @@ from journeys.services.keys import step_rows, with_keys
 from journeys.services.problems import problems_of
 from journeys.services.publishing import MAX_SUMMARY
 from journeys.services.review import PublishReview
+from profiles.masking import masked
 
 
 class ProblemSerializer(serializers.Serializer[JourneyProblem]):
@@ -28,6 +30,10 @@ class ProblemSerializer(serializers.Serializer[JourneyProblem]):
     path = serializers.CharField(help_text="JSON pointer into the definition.")
     code = serializers.CharField()
     detail = serializers.CharField()
+
+
+def problems_json(found: Iterable[JourneyProblem]) -> list[dict[str, Any]]:
+    return [dict(ProblemSerializer(problem).data) for problem in found]
 
 
 class VersionSerializer(serializers.ModelSerializer[JourneyVersion]):
@@ -158,7 +164,9 @@ class DraftInput(serializers.Serializer[Any]):
 
     definition = serializers.JSONField()
     revision = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
-    label = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
+    label = serializers.CharField(  # type: ignore[assignment] # the name of a field, not the field's own label
+        required=False, default="", allow_blank=True, max_length=200
+    )
 
 
 class RevisionInput(serializers.Serializer[Any]):
@@ -225,7 +233,7 @@ def plan_json(planned: Planned) -> dict[str, Any]:
         "state": planned.base.state,
         "changes": planned.changes,
         "diff": [change.as_dict() for change in planned.diff],
-        "problems": ProblemSerializer(planned.problems, many=True).data,
+        "problems": problems_json(planned.problems),
     }
 
 
@@ -270,7 +278,7 @@ def review_json(found: PublishReview) -> dict[str, Any]:
         "version": found.version.number,
         "previous": found.previous.number if found.previous else None,
         "publishable": found.is_publishable,
-        "problems": ProblemSerializer(found.problems, many=True).data,
+        "problems": problems_json(found.problems),
         "changes": list(found.changes),
         "groups": [
             {
@@ -286,6 +294,28 @@ def review_json(found: PublishReview) -> dict[str, Any]:
         "keys": [{"step": use.step_id, "name": use.name, "key": use.key, "is_new": use.is_new} for use in found.keys],
         "outcomes": dict(found.outcomes),
     }
+
+
+def shown_result(value: Any, *, shows_pii: bool) -> Any:
+    """What a test or a dry run found, for members without the PII right: values masked, requests left out."""
+    if shows_pii:
+        return value
+    if isinstance(value, list):
+        return [shown_result(item, shows_pii=False) for item in value]
+    if isinstance(value, dict):
+        return {key: _HIDING.get(key, _deeper)(item) for key, item in value.items()}
+    return value
+
+
+def _deeper(value: Any) -> Any:
+    return shown_result(value, shows_pii=False)
+
+
+def _nothing(value: Any) -> list[Any]:
+    return []
+
+
+_HIDING: dict[str, Callable[[Any], Any]] = {"payload": masked, "evidence": masked, "requests": _nothing}
 
 
 class DryRunSerializer(serializers.ModelSerializer[DryRun]):
@@ -317,7 +347,10 @@ class DryRunSerializer(serializers.ModelSerializer[DryRun]):
         read_only_fields = fields
 
     def get_result(self, run: DryRun) -> dict[str, Any] | None:
-        return run.result if run.state == DryRun.State.DONE else None
+        if run.state != DryRun.State.DONE or run.result is None:
+            return None
+        found: dict[str, Any] = shown_result(run.result, shows_pii=self.context["member"].has_pii_access)
+        return found
 
 
 class DryRunInput(VersionInput):

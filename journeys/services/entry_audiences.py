@@ -53,13 +53,12 @@ def stop(version: JourneyVersion) -> None:
 def is_behind(version: JourneyVersion, since: datetime) -> bool:
     """Whether something that happened before `since` is still to be judged: changes that wait, or a first run."""
     waiting = ChangedProfiles.objects.filter(space_id=version.journey.space_id, max_received_at__lte=since)
-    return (
-        waiting.exists()
-        or ComputeRun.objects.filter(audience_id=version.entry_audience_id, state__in=OPEN_RUNS).exists()
-    )
+    runs = ComputeRun.objects.filter(audience=version.entry_audience, state__in=OPEN_RUNS)
+    return waiting.exists() or runs.exists()
 
 
 def delete(version: JourneyVersion) -> None:
     """The journey was deleted: its audience vanishes, the stored memberships stay."""
-    stop(version)
-    Audience.objects.filter(pk=version.entry_audience_id, deleted_at=None).update(deleted_at=timezone.now())
+    if version.entry_audience_id is not None:
+        stop(version)
+        Audience.objects.filter(pk=version.entry_audience_id, deleted_at=None).update(deleted_at=timezone.now())
