@@ -161,12 +161,15 @@ def _slice(run: DryRun, simulation: Simulation) -> bool:
     state: Mapping[str, Any] | None = (run.result or {}).get(STATE)
     tally = simulation.new_tally() if state is None else Tally.from_state(state)
     started = time.monotonic()
-    is_last = False
-    while not is_last and time.monotonic() - started < SLICE_SECONDS:
-        after = simulation.add_block(tally, after=run.next_profile_id)
-        is_last = after is None
-        if after is not None:
-            run.next_profile_id = after
+    after: int | None = run.next_profile_id
+    while after is not None:
+        run.next_profile_id = after
+        after = simulation.add_block(tally, after=after)
+        if time.monotonic() - started >= SLICE_SECONDS:
+            break
+    is_last = after is None
+    if after is not None:
+        run.next_profile_id = after
     now = timezone.now()
     run.profiles_done = tally.people
     run.profiles_total = max(run.profiles_total, tally.people)

@@ -19,6 +19,7 @@ from engine.journeys.plan import Plan
 from engine.journeys.running import RunState
 from engine.journeys.walk import Walked, walk
 from journeys.models import Journey, JourneyStep, JourneyVersion
+from journeys.services import histories
 from journeys.services.definitions import read
 from journeys.services.dry_run_tally import SAMPLE_PAYLOADS, SAMPLE_PEOPLE, SendTally, StepTally, Tally
 from journeys.services.histories import Arrival, Loader, StoredPerson, Traits, Wanted
@@ -129,7 +130,7 @@ class Simulation:
 
     def add_block(self, tally: Tally, *, after: int) -> int | None:
         """Simulate the next people by profile id and count them. Returns the last one's id; None at the end."""
-        people = self.loader.block(after=after)
+        people = self.loader.block(after=after, limit=histories.BLOCK_PROFILES)
         for stored in people:
             self._add(tally, stored)
         return people[-1].profile_id if people else None
@@ -279,4 +280,3 @@ def _new_send(tally: Tally, key: str, step_id: str, sender: Sender) -> SendTally
         connector=sender.definition.name,
     )
     return tally.sends[key]
-

@@ -128,6 +128,7 @@ class Living:
             self._happen(at, self.coming.pop(at))
         self._settle()
         self._happen_now()
+        self._settle()
         version = make_live_journey(space=self.stage.space, definition=definition)
         self._settle()
         for _ in range(MOST_INSTANTS):

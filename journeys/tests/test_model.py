@@ -1,6 +1,6 @@
 """Random journeys, random lives: live engine, dry run, single-person test and a naive reference agree in everything.
 
-`ENGAGE_MODEL_EXAMPLES=500` looks at more of them.
+`ENGAGE_MODEL_EXAMPLES=500` looks at more of them, `ENGAGE_MODEL_SHRINK=1` looks for the smallest that fails.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def course_of(plan: Plan, runs) -> Course:
     deadline=None,
     database=None,
     derandomize=not IS_LONG,
-    # Shrinking runs the whole engine hundreds of times: only when asked for more examples.
-    phases=[Phase.generate, *([Phase.shrink] if IS_LONG else [])],
+    # Shrinking runs the whole engine hundreds of times.
+    phases=[Phase.generate, *([Phase.shrink] if os.environ.get("ENGAGE_MODEL_SHRINK") else [])],
     suppress_health_check=list(HealthCheck),
 )
 @given(
