@@ -2,3 +2,5 @@
 
 It reads what profiles, audiences and journeys know of a person, so it stands above them all.
 """
+
+from __future__ import annotations
