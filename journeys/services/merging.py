@@ -36,7 +36,7 @@ JOIN journey_run r ON r.space_id = %(space)s AND r.profile_id IN (pair.loser, pa
 def merge_runs(*, space_id: int, survivors: Mapping[int, int], now: datetime) -> None:
     """`survivors` maps each profile that goes away to the one it becomes. Call under the space's lock."""
     pairs = sorted(survivors.items())
-    values = {
+    values: dict[str, int | str] = {
         "space": space_id,
         "losers": bigint_array(loser for loser, _ in pairs),
         "winners": bigint_array(winner for _, winner in pairs),
