@@ -114,6 +114,27 @@ def wrong_password(tab: Tab) -> None:
     expect(tab.get_by_role("alert").first).to_be_visible()
 
 
+def run_test(tab: Tab) -> None:
+    """The whole path of a person, with the first evidence and payload open."""
+    tab.get_by_test_id("test.run").click()
+    expect(tab.get_by_test_id("test.result")).to_be_visible()
+    for label in ("Evidence", "Payload"):
+        opened = tab.get_by_test_id("test.decisions").get_by_text(label, exact=True)
+        if opened.count():
+            opened.first.click()
+
+
+def refuse_test(tab: Tab) -> None:
+    tab.get_by_label("Time after the start of event 1").fill("soon")
+    tab.get_by_test_id("test.run").click()
+    expect(tab.get_by_test_id("test.errors")).to_be_visible()
+
+
+def run_dry(tab: Tab) -> None:
+    tab.get_by_test_id("dry_run.start").click()
+    expect(tab.get_by_test_id("dry_run.result")).to_be_visible(timeout=60_000)
+
+
 def open_event(tab: Tab) -> None:
     tab.get_by_test_id("profile.event").first.get_by_role("link").click()
     expect(tab.get_by_test_id("sheet")).to_be_visible()
@@ -133,6 +154,7 @@ def open_run(tab: Tab) -> None:
 AUDIENCE = "/s/{space}/audiences/{audience}/"
 DESTINATION = "/s/{space}/destinations/{destination}/"
 JOURNEY = "/s/{space}/journeys/{journey}/"
+TESTED = "/s/{space}/journeys/{draft_journey}/"
 SHEET = AUDIENCE + "?panel=connection:{connection}"
 PROFILE = "/s/{space}/profiles/{profile}/"
 SETTINGS = "/s/{space}/settings/"
@@ -193,6 +215,12 @@ PAGES = [
     Page(name="journey-draft", path="/s/{space}/journeys/{draft_journey}/"),
     Page(name="journey-review", path="/s/{space}/journeys/{draft_journey}/review/"),
     Page(name="journey-read-only", path=JOURNEY, who=VIEWER),
+    Page(name="journey-test", path=TESTED + "test/"),
+    Page(name="journey-tested", path=TESTED + "test/", act=run_test),
+    Page(name="journey-test-refused", path=TESTED + "test/", act=refuse_test),
+    Page(name="journey-test-read-only", path=TESTED + "test/", who=VIEWER),
+    Page(name="journey-dry-run", path=JOURNEY + "dry-run/"),
+    Page(name="journey-dry-run-done", path=TESTED + "dry-run/", act=run_dry),
     Page(name="profiles", path="/s/{space}/profiles/"),
     Page(name="profiles-none", path="/s/{empty}/profiles/"),
     Page(name="profile-traits", path=PROFILE),
