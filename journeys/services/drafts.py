@@ -174,6 +174,8 @@ def lock_draft(version: JourneyVersion) -> JourneyVersion:
 
 
 def lock_version(version: JourneyVersion) -> JourneyVersion | None:
+    """The version as it is now; None when it is gone. Its journey is locked first, by everybody who changes either."""
+    Journey.objects.select_for_update(no_key=True).filter(pk=version.journey_id).first()
     return (
         JourneyVersion.objects.select_for_update(of=("self",))
         .select_related("journey", "journey__space", "journey__space__workspace")

@@ -88,7 +88,7 @@ def discard_draft(*, version: JourneyVersion, discarded_by: User | None) -> None
 def lock_journey(journey: Journey) -> Journey:
     """The journey, locked: its versions come and go one at a time. ConflictError when it was deleted."""
     locked: Journey | None = (
-        Journey.objects.select_for_update(of=("self",))
+        Journey.objects.select_for_update(no_key=True, of=("self",))
         .select_related("space", "space__workspace")
         .filter(pk=journey.pk, deleted_at=None)
         .first()

@@ -12,7 +12,8 @@ from journeys.services.drafts import create_journey
 from journeys.services.publishing import publish
 from journeys.tests.factories import make_definition, run_backfills, where
 from journeys.tests.stage import send_step
-from tests.factories import make_source, make_space
+from spaces.models import Role
+from tests.factories import make_member, make_source, make_space
 
 pytestmark = pytest.mark.django_db
 
@@ -366,6 +367,20 @@ def test_a_person_is_tested_without_saving_anything(client, url):
     assert response.status_code == 200, response.json()
     assert (response.json()["entered"], response.json()["completed"]) == (True, True)
     assert bad.status_code == 400
+
+
+def test_a_member_without_the_right_to_personal_data_gets_it_masked(client, url, space, api_for):
+    hook = make_destination(space=space)
+    made = create(client, url, send_step("hi", "entry", hook))
+    member = make_member(workspace=space.workspace, role=Role.USER, has_pii_access=False)
+    body = {"identifiers": {"email": ["ada@example.com"]}, "events": [{"offset": 0, "event": "Signed Up"}], "days": 1}
+
+    shown = client.post(url(made["id"], "test"), body, format="json")
+    hidden = api_for(member.user, space).post(url(made["id"], "test"), body, format="json")
+
+    assert (shown.status_code, hidden.status_code) == (200, 200)
+    assert "ada@example.com" in shown.content.decode()
+    assert "ada@example.com" not in hidden.content.decode()
 
 
 def test_a_dry_run_is_a_job(client, url):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection
 
 from audiences.services.definitions import DefinitionError
 from common.errors import ConflictError, InvalidError
@@ -213,3 +216,28 @@ def test_every_save_leaves_an_audit_entry(space, owner):
 
     assert [entry.action for entry in entries] == ["journey.created", "journey.draft_saved", "journey.draft_undone"]
     assert entries[1].after == {"version": 1, "revision": 2, "edit": "Add Delay"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_saves_at_the_same_time_one_is_stored_and_the_others_are_told(space, owner):
+    version = create(space, owner)
+    steps = [{**WAIT, "id": f"wait{number}", "duration": {"hours": number}} for number in range(1, 7)]
+
+    with ThreadPoolExecutor(len(steps)) as pool:
+        answers = list(pool.map(lambda step: _saved_alone(version, owner, step), steps))
+
+    stored = JourneyVersion.objects.get(pk=version.pk)
+    assert sorted(answers) == ["saved"] + ["stale"] * 5
+    assert (stored.revision, step_ids(stored)) == (2, [steps[answers.index("saved")]["id"]])
+    assert JourneyEdit.objects.filter(version=version).count() == 2
+
+
+def _saved_alone(version, owner, step):
+    """In a thread of its own, which closes its connection."""
+    try:
+        save(version, owner, step, revision=1)
+    except StaleDraftError:
+        return "stale"
+    finally:
+        connection.close()
+    return "saved"
