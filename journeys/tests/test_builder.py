@@ -203,7 +203,7 @@ def test_a_step_moves(draft: JourneyVersion, browser: Client) -> None:
 
     edit(browser, draft, op="move", target="wait", place="bought:false")
 
-    assert "Bought?: Others" in places
+    assert "On the branch Others of Bought?" in places
     assert steps_of(draft)["wait"]["after"] == on("bought", "false")
     assert steps_of(draft)["bought"]["after"] == "entry"
 

@@ -139,7 +139,8 @@ def places_in_words(version: JourneyVersion) -> list[tuple[Place, str]]:
             continue
         branches = kind.branches(step)
         if branches:
-            found += [(Place(step["id"], branch.id), f"{title_of(step)}: {branch.name}") for branch in branches]
+            words = f"of {title_of(step)}"
+            found += [(Place(step["id"], each.id), f"on the branch {each.name} {words}") for each in branches]
         else:
             found.append((Place(step["id"]), f"after {title_of(step)}"))
     return found

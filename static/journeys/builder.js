@@ -43,9 +43,10 @@ async function openPanel(panel, { focus = "#panel-title", history: method = "pus
   if (focus) byId("builder-panel")?.querySelector(focus)?.focus({ preventScroll: false });
 }
 
-function backToCanvas() {
-  const card = markSelected();
-  if (panelName()) openPanel("", { focus: "" });
+async function backToCanvas() {
+  const step = panelName().replace(/^step:/, "");
+  if (panelName()) await openPanel("", { focus: "" });
+  const card = cardOf(step);
   if (card) focusCard(card);
 }
 
@@ -190,8 +191,10 @@ function answered({ ok, focused, op }) {
   } else if (goal) {
     goal.focus();
     goal.scrollIntoView({ block: "nearest" });
-  } else if (document.activeElement === document.body && focused) {
-    byId(focused)?.focus();
+  } else if (document.activeElement === document.body && byId(focused)) {
+    const before = byId(focused);
+    if (before.matches(".jcard")) focusCard(before);
+    else before.focus();
   }
   if (byId("builder-alert").childElementCount) byId("builder-alert").scrollIntoView({ block: "nearest" });
 }

@@ -13,6 +13,14 @@ let line = Promise.resolve();
 let succeeded = true;
 let pending = null;
 let timer = 0;
+let saved = "";
+
+/** What the save state said last, before "Saving…". */
+function remember() {
+  const place = status()?.querySelector("[data-save-state]");
+  if (place && !place.dataset.state) saved = place.innerHTML;
+}
+if (root) remember();
 
 function show(text, state = "") {
   const place = status()?.querySelector("[data-save-state]");
@@ -39,8 +47,10 @@ async function post(url, body) {
   body.set("edit", edit);
   body.set("view", root.dataset.view);
   if (!body.has("panel")) body.set("panel", panelName());
-  show("Saving…");
-  const focused = document.activeElement?.id;
+  const state = status().querySelector("[data-save-state]");
+  const before = saved;
+  show("Saving…", "busy");
+  const focused = document.activeElement?.id || document.activeElement?.closest?.(".jcard")?.id;
   const sent = typedIn("step-form");
   const kept = () => {
     // What was typed in the sheet while the answer was on its way wins over the answer.
@@ -56,6 +66,12 @@ async function post(url, body) {
     succeeded = false;
   }
   root.removeEventListener("htmx:beforeSwap", kept);
+  if (succeeded && state?.isConnected) {
+    // Asked or refused: nothing was saved, what was saved before stands.
+    state.innerHTML = before;
+    delete state.dataset.state;
+  }
+  remember();
   if (!succeeded) {
     show("Not saved. ", "failed");
     const retry = document.createElement("button");
@@ -104,7 +120,7 @@ export function flush() {
 function changed(form, wait) {
   clearTimeout(timer);
   pending = form;
-  show("Saving…");
+  show("Saving…", "busy");
   timer = setTimeout(flush, wait);
 }
 
