@@ -11,7 +11,7 @@ from audiences.services.locks import lock_space
 from ingest.merging import merge_profiles
 from journeys.models import JourneyVersion, Position, RunCount, VersionState
 from journeys.tests.factories import here, make_definition, make_live_journey, passed, runs_of, waiting, where
-from journeys.tests.stage import send_step
+from journeys.tests.stage import send_step, staged
 from tests.factories import make_identifier
 
 pytestmark = pytest.mark.django_db
@@ -19,6 +19,12 @@ pytestmark = pytest.mark.django_db
 ORDERED = where({"event": "Order Completed"})
 WAIT = {"id": "wait", "type": "delay", "after": "entry", "duration": {"days": 1}}
 UNTIL = {"id": "until", "type": "condition", "after": "entry", "condition": ORDERED}
+
+
+@pytest.fixture
+def stage(space):
+    with staged(space) as stage:
+        yield stage
 
 
 def merge(stage, *losers, into):
