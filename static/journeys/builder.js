@@ -2,7 +2,7 @@
 import { rowKey, suggestFor } from "../audiences/rows.js";
 import { announce, isTyping, mount, on, place } from "../js/dom.js";
 import { addShortcut } from "../js/shortcuts.js";
-import { canvasOf, focusCard } from "./canvas.js";
+import { canvasOf, focusCard, placeSwapped } from "./canvas.js";
 import { askPlace, cancelPlace, cardOf, listenToPointers, pick, picked, showPicked, tookPlace } from "./dragging.js";
 import { byId, flush, panelName, root, send, status } from "./saving.js";
 import "./new.js";
@@ -177,6 +177,7 @@ function answered({ ok, focused, op }) {
     return;
   }
   if (!ok) return;
+  placeSwapped();
   showPicked();
   markSelected();
   const url = address(panelName());

@@ -256,11 +256,11 @@ export function canvasOf(element) {
   return canvases.get(element);
 }
 
-// A swapped plane is placed before the browser paints it.
-for (const type of ["htmx:oobAfterSwap", "htmx:afterSwap"]) {
-  document.addEventListener(type, () => {
-    for (const plane of document.querySelectorAll(".canvas__plane:not([data-placed])")) {
-      canvasOf(plane.closest("[data-canvas]"))?.refresh();
-    }
-  });
+/** Places planes that a swap brought, before the browser paints them. */
+export function placeSwapped() {
+  for (const plane of document.querySelectorAll(".canvas__plane:not([data-placed])")) {
+    canvasOf(plane.closest("[data-canvas]"))?.refresh();
+  }
 }
+
+for (const type of ["htmx:oobAfterSwap", "htmx:afterSwap", "htmx:afterRequest", "htmx:load"]) document.addEventListener(type, placeSwapped);
