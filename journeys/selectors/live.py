@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ def _sums(
     """Per step row: the sums of all hours, those of the range, and of the range who joined by branch."""
     sums: dict[str, Any] = {f"all_{name}": Sum(name) for name in NUMBERS}
     sums |= {f"in_{name}": Sum(name, filter=basis.hours or Q(step_id__gte=0), default=0) for name in NUMBERS}
-    rows = (
+    rows: Iterable[Mapping[str, Any]] = (
         StepCount.objects.filter(space_id=version.journey.space_id, version_id=version.pk)
         .values("step_id", "branch")
         .annotate(**sums)

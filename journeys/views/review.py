@@ -44,7 +44,7 @@ def review(request: SpaceRequest, journey_id: str) -> HttpResponse:
             token=given.get("token", ""),
             previous_action=given.get("previous_action", PAUSE),
             excludes_earlier=given.get("excludes_earlier") == "1",
-            choices={name.removeprefix(CHOICE): value for name, value in given.items() if name.startswith(CHOICE)},
+            choices={name.removeprefix(CHOICE): given.get(name, "") for name in given if name.startswith(CHOICE)},
             published_by=request.user,
         )
     except StaleReviewError as error:
