@@ -62,10 +62,10 @@ def referenced_audiences(*, space: Space, names: Iterable[str]) -> ReferencedAud
     found: dict[int, Compiled] = {}
     open_names = sorted(set(names))
     while open_names:
-        item = by_name.get(open_names.pop())
-        if item is not None and item.audience.pk not in found:
-            found[item.audience.pk] = item
-            open_names += _is_computed(item) * sorted(item.mentions.audiences)
+        named = by_name.get(open_names.pop())
+        if named is not None and named.audience.pk not in found:
+            found[named.audience.pk] = named
+            open_names += sorted(named.mentions.audiences) if _is_computed(named) else []
     return ReferencedAudiences(
         facts=tuple(_facts(item) for item in found.values() if _is_computed(item)),
         stored={pk: _names(item) for pk, item in found.items() if not _is_computed(item)},

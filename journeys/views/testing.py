@@ -64,7 +64,7 @@ def _edited(form: TestForm, posted: QueryDict, fitting: Proposal) -> TestForm | 
     if "add" in posted:
         return form.with_row()
     if "remove" in posted:
-        return form.without_row(posted["remove"])
+        return form.without_row(posted.get("remove", ""))
     if "fill" in posted:
         return form.with_events(fitting.events).with_traits(fitting.traits)
     return None
@@ -129,4 +129,7 @@ def _page(
             else "",
         }
     template = "journeys/test.html#content" if request.htmx else "journeys/test.html"
-    return render(request, template, context, status=status)
+    response = render(request, template, context, status=status)
+    if result is not None:
+        response["HX-Reswap"] = "outerHTML show:#test-result:top"
+    return response

@@ -82,7 +82,10 @@ def decisions(result: TestResult, *, shows_pii: bool) -> list[Decision]:
 
 
 def facts_of(evidence: Evidence, *, shows_pii: bool, depth: int = 0) -> Iterator[Fact]:
-    """The judged condition as lines, groups before their parts."""
+    """The judged condition as lines, groups before their parts; a group of one says what its part says."""
+    if len(evidence.children) == 1 and evidence.children[0].sentence == evidence.sentence:
+        yield from facts_of(evidence.children[0], shows_pii=shows_pii, depth=depth)
+        return
     yield Fact(
         depth=min(depth, 5),
         sentence=evidence.sentence,
