@@ -117,7 +117,7 @@ def attach(
             raise InvalidError.at("/destination", detail, "not_available")
         specs.append(new_spec(one.destination, one.connector))
         names.append(one.destination.name)
-    return _save(version, step, specs, f"Connect {', '.join(names)}", author, revision)
+    return _save(version, step, specs, f"Connect {', '.join(names)}", author=author, revision=revision)
 
 
 def configure(
@@ -137,7 +137,7 @@ def configure(
         else spec
         for spec in step.get("connections", ())
     ]
-    return _save(version, step, specs, f"Set up {destination.name}", author, revision)
+    return _save(version, step, specs, f"Set up {destination.name}", author=author, revision=revision)
 
 
 def detach(
@@ -148,7 +148,7 @@ def detach(
     specs = [spec for spec in step.get("connections", ()) if spec.get("destination") != destination_id]
     known = destinations_of(version.journey.space, [step]).get(destination_id)
     label = f"Remove {known.name}" if known else "Remove destination"
-    return _save(version, step, specs, label, author, revision)
+    return _save(version, step, specs, label, author=author, revision=revision)
 
 
 def step_row(version: JourneyVersion, step: Mapping[str, Any]) -> JourneyStep:
@@ -171,6 +171,7 @@ def _save(
     step: Mapping[str, Any],
     connections: list[Any],
     label: str,
+    *,
     author: User | None,
     revision: int | None,
 ) -> JourneyVersion:
