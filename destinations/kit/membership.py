@@ -49,3 +49,17 @@ def membership(event: Mapping[str, Any], about: Mapping[str, Any], sync_mode: st
 
 def _is_journey_step(members: Mapping[str, Any], key: Any) -> bool:
     return key not in members and isinstance(members.get("journey_metadata"), dict)
+
+
+def computed(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The audience, trait or step that a call of the product is about: `{key: value}`; empty for any other call.
+
+    For vendors that refuse people with traits they do not know: this one has to be there, the others may be missing.
+    """
+    key = personas(event).get("computation_key")
+    members = event.get(_MEMBERS.get(str(event.get("type")), ""))
+    if not isinstance(key, str) or not isinstance(members, dict):
+        return {}
+    if key in members:
+        return {key: members[key]}
+    return {key: True} if _is_journey_step(members, key) else {}

@@ -1,0 +1,54 @@
+"""HubSpot: contacts, companies, records and custom events."""
+
+from __future__ import annotations
+
+from destinations.connectors.hubspot import (
+    choices,
+    crm,
+    send_event,
+    upsert_company,
+    upsert_contact,
+    upsert_record,
+)
+from destinations.kit import auth
+from destinations.kit.definition import Context, DestinationDefinition
+from destinations.kit.http import Request
+from destinations.kit.tables import read_table
+
+
+def test_connection(context: Context) -> Request:
+    return Request(method="GET", url=crm.objects_url("contacts", "?limit=1"))
+
+
+table = read_table(__name__)
+definition = DestinationDefinition(
+    slug="hubspot",
+    name="HubSpot",
+    description="Keep contacts, companies and custom objects in step, with audiences and traits as properties.",
+    settings=table.settings,
+    # The token of a private app works in place of an OAuth one, and never expires.
+    auth=auth.oauth2(f"{crm.API}/oauth/v1/token"),
+    actions=(
+        table.action("upsertContact", perform=upsert_contact.perform, perform_batch=upsert_contact.perform_batch),
+        table.action(
+            "sendCustomBehavioralEvent", perform=send_event.perform, choices={"eventName": choices.event_names}
+        ),
+        table.action("upsertCompany", perform=upsert_company.perform),
+        table.action(
+            "upsertCustomObjectRecord",
+            perform=upsert_record.perform,
+            choices={
+                "objectType": choices.object_types,
+                "toObjectType": choices.object_types,
+                "associationLabel": choices.association_labels,
+            },
+        ),
+    ),
+    presets=table.presets,
+    test_connection=test_connection,
+    requests_per_second=5,
+    cap_counts="objects",
+    batch_size=100,
+    identifiers="email",
+    needs_schema_column=True,
+)
