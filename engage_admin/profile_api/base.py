@@ -7,7 +7,7 @@ import binascii
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import Http404
 from django.utils import timezone
@@ -71,8 +71,8 @@ class ProfileAPIView(APIView):
     A token of another space, an unknown space and an unknown profile are all answered 404.
     """
 
-    authentication_classes: ClassVar[list[type[BaseAuthentication]]] = [BasicTokenAuthentication]
-    throttle_classes: ClassVar[list[type[SimpleRateThrottle]]] = [SpaceThrottle]
+    authentication_classes = [BasicTokenAuthentication]
+    throttle_classes = [SpaceThrottle]
     space: Space
     profile: Profile
     shows_personal_data: bool
