@@ -144,7 +144,13 @@ export class Canvas {
       const card = event.target.closest?.(".jcard, .plus");
       if (card && event.target.matches(":focus-visible")) this.reveal(card);
     });
-    new ResizeObserver(() => this.apply()).observe(this.viewport);
+    let known = this.viewport.clientWidth;
+    new ResizeObserver(() => {
+      // What was in the middle stays there.
+      this.x += (this.viewport.clientWidth - known) / 2;
+      known = this.viewport.clientWidth;
+      this.apply();
+    }).observe(this.viewport);
   }
 
   down(event) {
