@@ -38,6 +38,7 @@ from delivery.services.targets import (
     load_identifiers,
     load_sent,
     looked_up,
+    newest_only,
 )
 from delivery.tasks import deliver, sync_lists
 from engine.payloads import integrations_for
@@ -48,6 +49,9 @@ NO_IDENTIFIER = "NO_IDENTIFIER"
 NO_IDENTIFIER_DETAIL = (
     "The profile has none of the identifiers that this connection sends: no user id and no e-mail address. It is sent "
     "when it gains one."
+)
+NO_KNOWN_IDENTIFIER_DETAIL = (
+    "The profile has none of the identifiers that {name} finds people by: {types}. It is sent when it gains one."
 )
 NO_CHOSEN_IDENTIFIER_DETAIL = (
     "The profile has none of the identifiers that ID Sync chose for this connection: {types}. It is sent when it gains "
@@ -142,12 +146,15 @@ def _emit_block(
     )
     id_sync = id_sync_of(connection)
     types = allowed_types(connection) if id_sync is None else id_sync.types
+    newest = newest_only(connection, types)
     calls: list[Call] = []
     unknown: list[int] = []
     noted = Noted()
     for change in changes:
         own = identifiers.get(change.profile_id, NOBODY)
         before = sent.get(change.profile_id, {})
+        if change.value and newest:
+            own = own.with_newest_of(newest)
         if id_sync is not None:
             own = id_sync.chosen(own) if change.value else id_sync.leaving(own, before)
         if change.value:
@@ -182,11 +189,19 @@ def _emit_block(
             emitted = _queue(space=space, connection=connection, names=names, calls=calls, now=now)
         remember(space=space, connection=connection, calls=calls, now=now)
     note(space=space, connection=connection, noted=noted, now=now)
-    detail = NO_IDENTIFIER_DETAIL
-    if id_sync is not None:
-        detail = NO_CHOSEN_IDENTIFIER_DETAIL.format(types=", ".join(types))
+    detail = _unknown_detail(connection, types if id_sync is not None else None)
     _count(space=space, connection=connection, emitted=emitted, unknown=unknown, detail=detail, now=now)
     return emitted
+
+
+def _unknown_detail(connection: Connection, chosen: Sequence[str] | None) -> str:
+    """Why a profile is sent nothing; `chosen` are the types that ID Sync chose."""
+    if chosen is not None:
+        return NO_CHOSEN_IDENTIFIER_DETAIL.format(types=", ".join(chosen))
+    definition = connector_of(connection.destination)
+    if not definition.entry_identifiers:
+        return NO_IDENTIFIER_DETAIL
+    return NO_KNOWN_IDENTIFIER_DETAIL.format(name=definition.name, types=", ".join(definition.entry_identifiers))
 
 
 def _note_entry(

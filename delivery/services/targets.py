@@ -11,6 +11,8 @@ from django.db import connection as database
 
 from delivery.models import Connection
 from delivery.services.copying import bigint_array
+from destinations import catalog
+from destinations.kit.definition import DestinationDefinition
 from engine.payloads import Identity, email_anonymous_id
 
 USER_ID, EMAIL, ANONYMOUS_ID = "user_id", "email", "anonymous_id"
@@ -32,9 +34,10 @@ Identifier = tuple[str, str]
 
 @dataclass(slots=True)
 class Identifiers:
-    """The identifiers of one profile by type, oldest first."""
+    """The identifiers of one profile by type, oldest first. `newest_types` are the types, the latest added last."""
 
     values: dict[str, list[str]] = field(default_factory=dict)
+    newest_types: list[str] = field(default_factory=list)
 
     def latest(self, id_type: str) -> str | None:
         found = self.values.get(id_type)
@@ -42,6 +45,14 @@ class Identifiers:
 
     def add(self, id_type: str, value: str) -> None:
         self.values.setdefault(id_type, []).append(value)
+        if not self.newest_types or self.newest_types[-1] != id_type:
+            self.newest_types.append(id_type)
+
+    def with_newest_of(self, types: Sequence[str]) -> Identifiers:
+        """Of `types` only the value that was added last; everything else stays."""
+        newest = next((id_type for id_type in reversed(self.newest_types) if id_type in types), None)
+        kept = {id_type: values for id_type, values in self.values.items() if id_type not in types}
+        return Identifiers(kept if newest is None else {**kept, newest: self.values[newest][-1:]}, self.newest_types)
 
 
 NOBODY = Identifiers()
@@ -131,13 +142,34 @@ def load_sent(*, space_id: int, connection_id: int, profile_ids: Iterable[int]) 
     return found
 
 
+def definition_of(connection: Connection) -> DestinationDefinition | None:
+    return catalog.definition(connection.destination.connector)
+
+
 def allowed_types(connection: Connection) -> list[str]:
+    """The identifier types that calls are made for when no Customized Setup chose any."""
     types = [USER_ID, EMAIL]
     if connection.include_anonymous:
         types.append(ANONYMOUS_ID)
     if connection.send_mobile_ids:
         types += MOBILE_TYPES
-    return types
+    definition = definition_of(connection)
+    if definition is None or not definition.entry_identifiers or _sends_traits(connection):
+        return types
+    return [id_type for id_type in types if id_type in definition.entry_identifiers]
+
+
+def newest_only(connection: Connection, types: Sequence[str]) -> list[str]:
+    """Of which types an entry is made for the most recently added value alone; mostly none (F130)."""
+    definition = definition_of(connection)
+    if definition is None or not definition.newest_identifier_only:
+        return []
+    return [id_type for id_type in types if id_type in definition.entry_identifiers]
+
+
+def _sends_traits(connection: Connection) -> bool:
+    """Traits may hold what a vendor finds people by (a phone number), so that a bare user id is worth a call."""
+    return connection.setup == Connection.Setup.CUSTOMIZED and bool(connection.trait_mappings)
 
 
 def entering(
@@ -147,7 +179,7 @@ def entering(
 
     After the first sync the latest user id does not get a call of its own when e-mail calls carry it.
     """
-    if not sent and len(identifiers.values) == 1 and USER_ID in identifiers.values:
+    if not sent and len(identifiers.values) == 1 and USER_ID in identifiers.values and USER_ID in types:
         return [(USER_ID, value) for value in identifiers.values[USER_ID]]
     wanted = [
         (id_type, value)

@@ -199,7 +199,9 @@ class DestinationDefinition:
     is sent, however many requests that takes (`cap_counts`). `identifiers` says in words what the destination needs
     to find a person; `needs_schema_column` that a property must be created there first. `required_traits` are keys
     that it matches by, sent along whenever the profile has them (Zendesk: name). `has_history` False: people who were
-    members before the destination was connected are not sent (F126). `is_experimental` is shown as a badge. `icon`
+    members before the destination was connected are not sent (F126). `entry_identifiers` are the identifier types that a
+    list of this vendor finds people by: a call about any other (a bare user id) is not made, unless traits go with it;
+    empty means all. With `newest_identifier_only` an entry is sent for the most recently added of them alone (F130). `is_experimental` is shown as a badge. `icon`
     and `docs` are read from the folder.
     """
 
@@ -224,6 +226,8 @@ class DestinationDefinition:
     needs_schema_column: bool = False
     required_traits: tuple[str, ...] = ()
     has_history: bool = True
+    entry_identifiers: tuple[str, ...] = ()
+    newest_identifier_only: bool = False
     is_experimental: bool = False
     classic: Callable[[Context, dict[str, Any]], Request | Conversation] | None = None
     create_audience: Callable[[Context, Audience], Conversation] | None = None
