@@ -95,7 +95,7 @@ def _field_id(name: str, known: Mapping[str, str]) -> str:
     found = known.get(name) or known.get(name.lower())
     if found is None:
         raise PayloadValidationError(
-            f"SendGrid has no custom field {name!r}. Create it in SendGrid (Marketing, Custom Fields), with type Text for an "
+            f"SendGrid has no custom field {name!r}. Create it there (Marketing, Custom Fields), with type Text for an "
             "audience."
         )
     return found
