@@ -100,6 +100,40 @@ def add_step(page: Page, plus: int, kind: str) -> None:
     expect(page.get_by_test_id("step.form")).to_be_visible()
 
 
+def open_step(page: Page, name: str) -> None:
+    """Press the card; its sheet opens beside the canvas."""
+    card(page, name).get_by_role("link").first.click()
+    expect(page.get_by_test_id("step.form")).to_be_visible()
+
+
+def close_panel(page: Page) -> None:
+    """Back to the palette."""
+    page.get_by_test_id("panel.close").click()
+    expect(page.get_by_test_id("palette.delay")).to_be_visible()
+
+
+def publish(product: Product, journey_id: str) -> None:
+    path = f"{space_of(product)}/journeys/{journey_id}/publish/"
+    review = product.api("GET", path)
+    product.api("POST", path, {"token": review["token"]})
+
+
+def send_step(name: str, *destinations: dict[str, Any]) -> Definition:
+    """A step after the entry that sends to these."""
+    connections = [{"destination": found["id"], "send_identify": True, "send_track": True} for found in destinations]
+    return {"id": "send", "type": "send_to_destinations", "after": "entry", "name": name, "connections": connections}
+
+
+def delay(step_id: str, after: Any, days: int = 1, name: str = "") -> Definition:
+    return {"id": step_id, "type": "delay", "after": after, "name": name, "duration": {"days": days}}
+
+
+def listed(received: dict[str, Any]) -> list[str]:
+    """The user ids that a list receiver was told to add, in order; it is told of nothing else."""
+    assert all(not request["body"].get("removed") for request in received["requests"])
+    return [person["userId"] for request in received["requests"] for person in request["body"].get("added", [])]
+
+
 def press_until(page: Page, key: str, test_id: str, presses: int = 90) -> None:
     """Press `key` until the focus is on (or in) the element; fails when it is never reached."""
     for _ in range(presses):
