@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audiences.compiler import IdRange
 from audiences.models import Audience, AudiencePurpose, ComputeRun, ComputeStatus
-from audiences.services.compute import dependents_of, evaluate, evaluated_audiences
+from audiences.services.compute import compute_block, dependents_of, evaluate, evaluated_audiences
 from audiences.services.definitions import compiled
 from audiences.services.following import Evaluated, follow
 from audiences.services.locks import lock_space
@@ -28,6 +28,8 @@ SLICE_PROFILES = 25_000
 # Who enters a journey is moved through its first steps in the same transaction.
 SLICE_ENTRIES = 5_000
 LEASE = timedelta(minutes=5)
+# Under a steady stream of events the queue never empties: a slice waits for this much of it.
+CATCH_UP_BLOCKS = 10
 MAX_ATTEMPTS = 5  # delivery-and-observability.md §4: compute tasks, up to 5 attempts
 
 
@@ -71,11 +73,19 @@ def work(run: ComputeRun, *, slice_profiles: int | None = None) -> None:
         is_entry = run.audience.purpose == AudiencePurpose.JOURNEY_ENTRY
         slice_profiles = SLICE_ENTRIES if is_entry else SLICE_PROFILES
     try:
+        _catch_up(run)
         while _slice(run, slice_profiles):
-            pass
+            _catch_up(run)
     except DatabaseError as error:
         logger.exception("compute run %s failed in attempt %s", run.pk, run.attempts)
         _note_failure(run, str(error).splitlines()[0][:500])
+
+
+def _catch_up(run: ComputeRun) -> None:
+    """Let what already happened be evaluated first: a slice reads the stored membership of audiences it refers to."""
+    for _ in range(CATCH_UP_BLOCKS):
+        if not compute_block(space=run.space):
+            return
 
 
 def _slice(run: ComputeRun, slice_profiles: int) -> bool:

@@ -127,8 +127,8 @@ class Living:
         for at in sorted(at for at in self.coming if at < self.start):
             self._happen(at, self.coming.pop(at))
         self._settle()
+        # What happens at the moment of publishing still waits to be evaluated then.
         self._happen_now()
-        self._settle()
         version = make_live_journey(space=self.stage.space, definition=definition)
         self._settle()
         for _ in range(MOST_INSTANTS):
