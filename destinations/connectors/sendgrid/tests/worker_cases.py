@@ -26,7 +26,7 @@ CASES = [
         responses=RESPONSES,
         added=calls(one(ANN, entered=True)),
         changed=calls(one(WORK, entered=True)),
-        removed=calls(one(ANN, entered=False), one(WORK, entered=False)),
+        removed=[*calls(one(ANN, entered=False)), *calls(one(WORK, entered=False))],
         failing=answer(429, {"errors": [{"message": "too many requests"}]}),
     ),
     WorkerCase(

@@ -69,9 +69,9 @@ def test_somebody_unknown_is_on_no_list() -> None:
 
 
 def test_values_are_escaped_in_the_search() -> None:
-    mapping = {"identifiers": {"email": {"@path": "$.context.traits.email"}, "external_id": {"@path": "$.userId"}}}
+    told = {"email": {"@path": "$.context.traits.email"}, "external_id": {"@path": "$.userId"}}
 
-    ran = run(person("o'l\\ee", email="o'lee@example.org", entered=False), **mapping)
+    ran = run(person("o'l\\ee", email="o'lee@example.org", entered=False), identifiers=told)
 
     assert ran.bodies[1] == {"query": "email IN ('o\\'lee@example.org') OR external_id IN ('o\\'l\\\\ee')"}
 

@@ -24,8 +24,9 @@ CASES = [
             Rule(url=SEARCH, response=answer(200, {"result": [{"id": "c1"}, {"id": "c2"}]})),
         ],
         added=[(f"GET {API}/lists", None), (f"POST {API}/lists", {"name": "VIP"}), put(ANN, lists=["l-1"])],
-        changed=[put(WORK, lists=["l-1"])],
+        changed=[(f"GET {API}/lists/l-1", None), put(WORK, lists=["l-1"])],
         removed=[
+            (f"GET {API}/lists/l-1", None),
             put(ANN, WORK, lists=[]),
             (f"POST {SEARCH}", {"query": f"email IN ('{ANN}','{WORK}')"}),
             (f"DELETE {API}/lists/l-1/contacts?contact_ids=c1,c2", None),
