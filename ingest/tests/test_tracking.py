@@ -170,9 +170,9 @@ def test_bad_bodies_are_answered_400_with_a_reason(source: Source, path: str, bo
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (gzip.compress(b'{"a": "' + b"x" * 10_000_000 + b'"}'), "too_large"),
+        (gzip.compress(b'{"a": "' + b"x" * 10_000_000 + b'"}', mtime=0), "too_large"),
         (b"not gzip", "invalid_gzip"),
-        (gzip.compress(b'{"batch": []}')[:-9], "invalid_gzip"),
+        (gzip.compress(b'{"batch": []}', mtime=0)[:-9], "invalid_gzip"),
     ],
 )
 def test_gzip_bombs_and_broken_gzip_are_refused(source: Source, body: bytes, code: str) -> None:
