@@ -14,7 +14,7 @@ from delivery.forms import ConnectionForm
 from delivery.services.samples import tester_url
 from destinations.models import Destination
 from journeys.models import Journey, JourneyVersion, VersionState
-from journeys.selectors.journeys import get_journey, versions_of
+from journeys.selectors.journeys import draft_of, get_journey, shown_of, versions_of
 from journeys.services import sending
 from journeys.services.sending import StepDestination
 from journeys.services.step_connections import fields_of, unsaved_connection
@@ -64,8 +64,9 @@ def _context(request: SpaceRequest, version: JourneyVersion, step: dict[str, Any
 
 
 def step_url(request: SpaceRequest, version: JourneyVersion, step_id: str) -> str:
-    """The page that shows the step: the builder of a draft, the overview of what is live."""
-    route = "journeys:builder" if version.state == VersionState.DRAFT else "journeys:overview"
+    """The page that shows the step: the builder, but the overview of what is live beside a draft."""
+    in_builder = draft_of(version.journey) or shown_of(version.journey)
+    route = "journeys:builder" if in_builder.pk == version.pk else "journeys:overview"
     return f"{route_url(route, request.space, journey_id=version.journey.public_id)}?panel=step:{step_id}"
 
 
