@@ -8,6 +8,7 @@ from destinations.connectors.hubspot import (
     send_event,
     upsert_company,
     upsert_contact,
+    upsert_object,
     upsert_record,
 )
 from destinations.kit import auth
@@ -43,6 +44,7 @@ definition = DestinationDefinition(
                 "associationLabel": choices.association_labels,
             },
         ),
+        table.action("upsertObject", perform_batch=upsert_object.perform_batch),
     ),
     presets=table.presets,
     test_connection=test_connection,
