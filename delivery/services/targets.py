@@ -50,7 +50,8 @@ class Identifiers:
 
     def with_newest_of(self, types: Sequence[str]) -> Identifiers:
         """Of `types` only the value that was added last; everything else stays."""
-        newest = next((id_type for id_type in reversed(self.newest_types) if id_type in types), None)
+        in_order = self.newest_types or list(self.values)
+        newest = next((one for one in reversed(in_order) if one in types and self.values.get(one)), None)
         kept = {id_type: values for id_type, values in self.values.items() if id_type not in types}
         return Identifiers(kept if newest is None else {**kept, newest: self.values[newest][-1:]}, self.newest_types)
 

@@ -27,6 +27,7 @@ from delivery.services.targets import (
     id_sync_of,
     identity_of,
     leaving,
+    newest_only,
 )
 from destinations import lists
 from destinations.config import DestinationConfig, load_config
@@ -99,6 +100,7 @@ class Sender:
         self.enriched = enriched_by(self.connection, self.definition)
         self._id_sync = id_sync_of(self.connection)
         self._types = allowed_types(self.connection) if self._id_sync is None else self._id_sync.types
+        self._newest = newest_only(self.connection, self._types)
 
     @classmethod
     def of_step(cls, space: Space, connections: Sequence[Connection]) -> list[Sender]:
@@ -124,7 +126,7 @@ class Sender:
 
         Someone with none of the identifiers it sends gets one "filtered" call with the reason, as the books do.
         """
-        own = identifiers
+        own = identifiers.with_newest_of(self._newest) if value and self._newest else identifiers
         if self._id_sync is not None:
             own = self._id_sync.chosen(own) if value else self._id_sync.leaving(own, sent)
         if value:
