@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from destinations.connectors.iterable import api
+from destinations.connectors.iterable_lists import api
 from destinations.connectors.iterable_lists.lists import create_audience, get_audience
-from destinations.connectors.iterable_lists.sync import perform_batch
-from destinations.kit.definition import DestinationDefinition
+from destinations.connectors.iterable_lists.sync_audience import perform_batch
+from destinations.kit import auth
+from destinations.kit.definition import Context, DestinationDefinition
+from destinations.kit.http import Request
 from destinations.kit.tables import read_table
+
+
+def test_connection(context: Context) -> Request:
+    return Request(method="GET", url=api.url(context, "webhooks"))
+
 
 table = read_table(__name__)
 definition = DestinationDefinition(
@@ -18,12 +25,12 @@ definition = DestinationDefinition(
     supported=("identify", "track"),
     settings=table.settings,
     audience_settings=table.audience_settings,
-    auth=api.SIGN_IN,
+    auth=auth.key("Api-Key", "apiKey"),
     actions=(table.action("syncAudience", perform_batch=perform_batch),),
     presets=table.presets,
     create_audience=create_audience,
     get_audience=get_audience,
-    test_connection=api.test_connection,
+    test_connection=test_connection,
     requests_per_second=500,
     list_interval_minutes=60,
     batch_size=1000,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from destinations.connectors.iterable import api
+from destinations.connectors.iterable_lists import api
 from destinations.kit.definition import Audience, Context, Conversation
 from destinations.kit.errors import IntegrationError
-from destinations.kit.http import Request
+from destinations.kit.http import Request, json_request
 
 
 def create_audience(context: Context, audience: Audience) -> Conversation:
@@ -17,7 +17,7 @@ def create_audience(context: Context, audience: Audience) -> Conversation:
     for known in (yield from _lists(context)):
         if known.get("name") == audience.key:
             return str(known["id"])
-    response = yield api.post(context, "/api/lists", {"name": audience.key})
+    response = yield json_request("POST", api.url(context, "lists"), {"name": audience.key})
     answer = response.json()
     made = answer.get("listId") if isinstance(answer, dict) else None
     if made is None:
@@ -32,7 +32,7 @@ def get_audience(context: Context, audience: Audience) -> Conversation:
 
 
 def _lists(context: Context) -> Conversation:
-    response = yield Request(method="GET", url=api.url(context, "/api/lists"))
+    response = yield Request(method="GET", url=api.url(context, "lists"))
     answer = response.json()
     found: Any = answer.get("lists") if isinstance(answer, dict) else None
     return [one for one in found if isinstance(one, dict) and "id" in one] if isinstance(found, list) else []
