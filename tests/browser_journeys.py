@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser_steps import space_of
+from tests.browser_steps import build, space_of
 from tests.product import Product
 
 OPENED_EMAIL_KEY = re.compile(r"^j_o_first_purchase__opened_email_[a-z0-9]{6}$")
@@ -142,3 +143,129 @@ def press_until(page: Page, key: str, test_id: str, presses: int = 90) -> None:
             return
     focused = page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
     raise AssertionError(f"{test_id} is not reached with {key}; the focus is on {focused}")
+
+
+def let_buyers_in(page: Page) -> None:
+    """Entry condition: performed Order Completed, only from now on."""
+    page.get_by_test_id("step.name").fill("Buyers")
+    page.get_by_test_id("builder.add").click()
+    page.get_by_test_id("builder.add-event").click()
+    build(page, event="Order Completed", count="1")
+    page.get_by_test_id("step.use-historical").uncheck()
+    expect(card(page, "Buyers")).to_contain_text("Performed “Order Completed” at least 1 time")
+    expect(card(page, "Buyers")).not_to_contain_text("historical")
+
+
+def send_test_event(page: Page, key: str) -> str:
+    """Send one event from the tester of the step's event destination, see `200 OK` and the answer; its user id."""
+    page.get_by_test_id("step.destination").get_by_role("link", name="Event tester").click()
+    event = page.get_by_test_id("tester.event")
+    page.get_by_test_id("tester.type").select_option(label="Track: Audience Entered")
+    expect(event).to_have_value(re.compile('"Audience Entered"'))
+    tested = json.loads(event.input_value())
+    assert re.fullmatch(r"test-user-\w{6}", tested["userId"])
+    assert tested["properties"][key] is True
+    page.get_by_test_id("tester.send").click()
+    expect(page.get_by_test_id("lifecycle.result")).to_contain_text("200 OK")
+    expect(page.get_by_role("region", name="Response body")).to_contain_text(tested["messageId"])
+    expect(page.get_by_role("heading", name="Event lifecycle")).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("sheet")).to_have_count(0)
+    return str(tested["userId"])
+
+
+def run_test_with_one_person(page: Page, key: str) -> None:
+    """Fill in who enters, run: the path is lit and the calls that would go out are shown."""
+    page.get_by_test_id("builder.test").click()
+    page.get_by_test_id("test.fill").click()
+    expect(page.get_by_test_id("test.event")).to_have_count(1)
+    page.get_by_test_id("test.run").click()
+    expect(page.get_by_test_id("test.result")).to_contain_text("Sent to the destinations of “Opened email”.")
+    expect(page.locator(".edge--lit")).to_have_count(2)
+    call = page.get_by_test_id("test.call").filter(has_text="Track").first
+    call.locator("summary", has_text="Payload").click()
+    expect(call).to_contain_text(f'"{key}": true')
+
+
+def let_buyers_in_by_keyboard(page: Page) -> None:
+    """Entry condition: performed Order Completed."""
+    press_until(page, "Tab", "step.name")
+    page.keyboard.type("Buyers")
+    press_until(page, "Tab", "builder.add")
+    page.keyboard.press("Enter")
+    press_until(page, "ArrowDown", "builder.add-event")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("builder.event")).to_be_visible()
+    press_until(page, "Tab", "builder.event")
+    page.keyboard.type("Order Comp")
+    expect(page.get_by_role("option", name="Order Completed")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+
+def choose_by_keyboard(page: Page, name: str) -> None:
+    """Tab to the destination of that name in the chooser and tick it."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        row = page.evaluate("document.activeElement.closest(`[data-test='choose.row']`)?.textContent ?? ''")
+        if name in row:
+            page.keyboard.press("Space")
+            return
+    raise AssertionError(f"{name} is not reached with Tab")
+
+
+def assert_calls_of_entry(requests: list[dict[str, Any]], key: str) -> None:
+    """Identify and Track as a step sends them by default: the key in both, booleans, the track as Audience Entered."""
+    for request in requests:
+        body = request["body"]
+        assert body["context"]["personas"]["computation_key"] == key
+        shown = body["traits"] if body["type"] == "identify" else body["properties"]
+        assert shown == ({key: True} if body["type"] == "identify" else {key: True, "audience_key": key})
+        assert body["type"] == "identify" or body["event"] == "Audience Entered"
+
+
+def build_in_outline(page: Page) -> None:
+    """The seed's flow by forms and links alone: entry condition, Opened email, Mail tool."""
+    page.get_by_test_id("outline.item").get_by_role("link").first.click()
+    page.get_by_test_id("builder.add").click()
+    page.get_by_test_id("builder.add-event").click()
+    page.get_by_test_id("builder.event").fill("Order Completed")
+    page.get_by_test_id("step.name").fill("Buyers")
+    page.get_by_test_id("step.save").click()
+    expect(page.get_by_test_id("outline.item")).to_contain_text("Performed “Order Completed”")
+    page.get_by_test_id("outline.add").click()
+    page.get_by_test_id("add.send_to_destinations").click()
+    page.get_by_test_id("step.name").fill("Opened email")
+    page.get_by_test_id("step.save").click()
+    expect(page.get_by_test_id("step.key").locator("code")).to_have_text(
+        re.compile("^j_o_without_script__opened_email_")
+    )
+    page.get_by_test_id("step.connect").click()
+    page.get_by_label("Mail tool").check()
+    page.get_by_test_id("choose.submit").click()
+    page.get_by_test_id("step-destination.save").click()
+    expect(page.get_by_test_id("outline")).to_contain_text("Mail tool")
+    expect(page.get_by_test_id("builder.problems")).to_have_text("No problems")
+
+
+def set_up_in_the_old_format(form: Locator) -> None:
+    """Track alone, text values and no audience_key; Customized Setup reveals the mappings and is taken back."""
+    expect(form.get_by_test_id("connection.default")).to_be_checked()
+    expect(form.get_by_role("button", name="Add Trait")).to_be_hidden()
+    form.get_by_text("Customized Setup").click()
+    expect(form.get_by_role("button", name="Add Trait")).to_be_visible()
+    form.get_by_text("Default Setup").click()
+    form.get_by_label("Send Identify").uncheck()
+    form.get_by_text("Payload format").click()
+    form.get_by_text("Text", exact=True).click()
+    form.get_by_label("Include audience_key").uncheck()
+
+
+def dry_run(page: Page, step: str) -> None:
+    """Over the period that is offered: somebody enters, and the numbers are on the card of the step."""
+    page.get_by_test_id("builder.dry-run").click()
+    page.get_by_test_id("dry_run.start").click()
+    expect(page.get_by_test_id("dry_run.result")).to_be_visible()
+    entered = page.get_by_test_id("dry_run.entered").locator(".stat__value").inner_text()
+    assert int(entered) > 0
+    expect(card(page, step)).to_contain_text(f"{entered} entered")
