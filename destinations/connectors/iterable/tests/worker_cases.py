@@ -7,20 +7,24 @@ from destinations.kit.testing import WorkerCase, answer
 URL = "https://api.iterable.com/api/users/bulkUpdate"
 
 
-def users(email: str, *, member: bool) -> tuple[str, Any]:
-    fields = {"vip": member, "email": email}
-    return f"POST {URL}", {
-        "users": [{"email": email, "userId": "u1", "dataFields": fields, "mergeNestedObjects": False}]
+def update(email: str, *, entered: bool) -> tuple[str, Any]:
+    one = {
+        "email": email,
+        "userId": "u1",
+        "dataFields": {"email": email, "vip": entered},
+        "mergeNestedObjects": False,
     }
+    return f"POST {URL}", {"users": [one]}
 
 
+ANN, WORK = "ann@example.org", "ann@work.example"
 CASES = [
     WorkerCase(
-        settings={"apiKey": "k"},
+        settings={"apiKey": "k", "dataCenterLocation": "united_states"},
         kinds=("identify",),
-        added=[users("ann@example.org", member=True)],
-        changed=[users("ann@work.example", member=True)],
-        removed=[users("ann@example.org", member=False), users("ann@work.example", member=False)],
-        failing=answer(429, {"code": "RateLimitExceeded", "msg": "Too many"}),
+        added=[update(ANN, entered=True)],
+        changed=[update(WORK, entered=True)],
+        removed=[update(ANN, entered=False), update(WORK, entered=False)],
+        failing=answer(429, {"code": "RateLimitExceeded"}),
     )
 ]
