@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from spaces.models import Role, Space, User
 from tests import factories
+
+
+@pytest.fixture(autouse=True)
+def _empty_tables_that_django_does_not_flush(
+    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """A test with real transactions leaves rows in the tables whose SQL is our own."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if (marker and marker.kwargs.get("transaction")) or "transactional_db" in request.fixturenames:
+        own = [model._meta.db_table for model in apps.get_models() if not model._meta.managed]
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(f"TRUNCATE {', '.join(own)}")
 
 
 @pytest.fixture

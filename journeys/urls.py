@@ -1,4 +1,4 @@
-"""The pages of journeys, a list a part. A journey's own pages come last: `journeys/<id>/` would take `journeys/new/`."""
+"""The pages of journeys, a list a part. Those of one journey come last: `journeys/<id>/` takes `journeys/new/`."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_it_becomes_healthy_and_stops_without_a_trace(data: Path, port: int, pro
         "database": "ok",
         "broker": "ok",
         "workers": "ok",
-        "oldest_work_seconds": {"ingest": None, "compute": None, "deliver": None},
+        "oldest_work_seconds": {"ingest": None, "compute": None, "deliver": None, "journeys": None},
         "problems": [],
     }
     assert second_shell.stdout.split()[-1] == "0", second_shell.stderr

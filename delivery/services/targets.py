@@ -135,7 +135,8 @@ def load_sent(*, space_id: int, connection_id: int, profile_ids: Iterable[int]) 
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT profile_id, id_type, id_value, value::text FROM sent_value "
-            "WHERE space_id = %s AND connection_id = %s AND profile_id = ANY(%s::bigint[])",
+            "WHERE space_id = %s AND connection_id = %s AND profile_id = ANY(%s::bigint[]) "
+            "ORDER BY sent_at, id_type, id_value",
             [space_id, connection_id, bigint_array(profile_ids)],
         )
         for profile_id, id_type, id_value, value in cursor.fetchall():

@@ -195,14 +195,14 @@ class DestinationDefinition:
     `test_connection(context)` proves the settings without sending a person. `delete_user(context, ids)` forgets one.
 
     `name` is the name in `integrations` objects; `aliases` are further slugs by which clients and published test cases
-    name the connector. `requests_per_second` None is no cap; it counts requests, or what
-    is sent, however many requests that takes (`cap_counts`). `identifiers` says in words what the destination needs
-    to find a person; `needs_schema_column` that a property must be created there first. `required_traits` are keys
-    that it matches by, sent along whenever the profile has them (Zendesk: name). `has_history` False: people who were
-    members before the destination was connected are not sent (F126). `entry_identifiers` are the identifier types that a
-    list of this vendor finds people by: a call about any other (a bare user id) is not made, unless traits go with it;
-    empty means all. With `newest_identifier_only` an entry is sent for the most recently added of them alone (F130). `is_experimental` is shown as a badge. `icon`
-    and `docs` are read from the folder.
+    name the connector. `requests_per_second` None is no cap; it counts requests, or what is sent, however many requests
+    that takes (`cap_counts`). `identifiers` says in words what the destination needs to find a person;
+    `needs_schema_column` that a property must be created there first. `required_traits` are keys that it matches by,
+    sent along whenever the profile has them (Zendesk: name). `has_history` False: people who were members before the
+    destination was connected are not sent (F126). `entry_identifiers` are the identifier types that a list of this
+    vendor finds people by: a call about any other (a bare user id) is not made, unless traits go with it; empty means
+    all. With `newest_identifier_only` an entry is sent for the most recently added of them alone (F130).
+    `is_experimental` is shown as a badge. `icon` and `docs` are read from the folder.
     """
 
     slug: str

@@ -24,7 +24,7 @@ def perform_batch(context: Context, items: list[Item]) -> Conversation:
     removes = [item for item in told if not _is_member(item)]
     settings = context.audience_settings
     if adds:
-        more = {"updateExistingUsersOnly": True} if settings.get("updateExistingUsersOnly") else {}
+        more: dict[str, Any] = {"updateExistingUsersOnly": True} if settings.get("updateExistingUsersOnly") else {}
         yield from _send(context, "subscribe", adds, more, results)
     if removes:
         more = {"campaignId": settings.get("campaignId"), "channelUnsubscribe": settings.get("globalUnsubscribe")}
