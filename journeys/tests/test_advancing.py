@@ -9,6 +9,8 @@ from django.db.models import Sum
 
 from audiences.models import Audience
 from audiences.services.audiences import create_audience, set_enabled
+from audiences.services.connections import ConnectionSpec
+from audiences.services.connections import connect as connect_audience
 from delivery.models import ListChange
 from engine.journeys.steps.random import draw
 from journeys.models import RunCount, StepCount
@@ -395,6 +397,32 @@ def test_who_no_longer_meets_a_condition_stays_on_a_list(stage):
     stage.settle()
 
     assert [(row.profile_id, row.is_add) for row in ListChange.objects.all()] == [(profile.id, True)]
+
+
+def test_an_audience_list_loses_who_left_while_the_list_of_a_journey_keeps_them(stage):
+    """F054, F055: journey lists are add-only, audience lists are not."""
+    pro = where({"trait": "plan", "equals": "pro"})
+    steps = [
+        {"id": "pro", "type": "condition", "after": "entry", "condition": pro},
+        send_step("hi", "pro", stage.hook(connector="webhook_list")),
+    ]
+    make_live_journey(space=stage.space, definition=make_definition(*steps))
+    audience = create_audience(space=stage.space, name="Pros", definition=pro, created_by=None)
+    spec = ConnectionSpec(destination=stage.hook(connector="webhook_list"))
+    connection = connect_audience(audience=audience, spec=spec, connected_by=None)
+    run_backfills()
+    profile = stage.person()
+    stage.send(profile)
+    stage.write_trait(profile, plan="pro")
+    stage.settle()
+    added = ListChange.objects.filter(profile_id=profile.id, is_add=True).count()
+    ListChange.objects.all().delete()  # the lists were synced
+
+    stage.write_trait(profile, plan="free")
+    stage.settle()
+
+    assert added == 2
+    assert [(row.connection_id, row.is_add) for row in ListChange.objects.all()] == [(connection.pk, False)]
 
 
 def test_who_no_longer_meets_a_condition_stays_and_nothing_is_sent(stage):
