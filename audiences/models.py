@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Lower
 
-from common.ids import new_audience_id
+from common.ids import new_audience_id, new_short_id
 from common.models import SpaceQuerySet, TimeStamped
 from profiles.models import USERS
 from spaces.models import Space
@@ -40,6 +41,25 @@ class AudiencePurpose(models.TextChoices):
     JOURNEY_ENTRY = "journey_entry"
 
 
+class AudienceFolder(TimeStamped):
+    """A folder of the audience list. Disbanding it returns its audiences to the main list (W043)."""
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(models.F("space"), Lower("name"), name="audience_folder_name_once_a_space")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AudienceQuerySet(SpaceQuerySet):
     def live(self) -> AudienceQuerySet:
         """Audiences that people see: not deleted, and not the entry condition of a journey."""
@@ -70,6 +90,9 @@ class Audience(TimeStamped):
     )
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
+    folder = models.ForeignKey(
+        AudienceFolder, on_delete=models.SET_NULL, null=True, blank=True, related_name="audiences"
+    )
     collection = models.SmallIntegerField(default=USERS)
     definition = models.JSONField()
     include_anonymous = models.BooleanField(default=False)
@@ -183,3 +206,55 @@ class MembershipCount(models.Model):
 
     class Meta:
         db_table = "membership_count"
+
+
+class AudienceExport(models.Model):
+    """A CSV of the members, written to disk in the background (audiences-and-traits.md §10, F139, W046).
+
+    It holds the members at `snapshot_at`; `rows_done` of `rows_total` are written. `shows_pii` false: personal data is
+    masked in the file. The file lies under the data folder by `public_id` until `expires_at`.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Generating"
+        DONE = "done", "Ready"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        EXPIRED = "expired", "Expired"
+
+    class Format(models.TextChoices):
+        FORMATTED = "formatted", "Formatted"
+        UNFORMATTED = "unformatted", "Unformatted"
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
+    audience = models.ForeignKey(Audience, on_delete=models.CASCADE, related_name="exports")
+    format = models.CharField(max_length=12, choices=Format.choices, default=Format.FORMATTED)
+    identifiers = ArrayField(models.TextField(), default=list)
+    traits = ArrayField(models.TextField(), default=list)
+    shows_pii = models.BooleanField(default=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    rows_done = models.BigIntegerField(default=0)
+    rows_total = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    attempts = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    created_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    snapshot_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["audience", "-id"], name="audience_export_latest")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["audience"],
+                condition=models.Q(state__in=["waiting", "running"]),
+                name="audience_export_one_at_a_time",
+            )
+        ]
