@@ -104,6 +104,13 @@ def _event(node: EventNode) -> str:
     return " ".join(word for word in words if word)
 
 
+def happening_of(node: EventNode) -> str:
+    """What an event node is about, whatever its count: performed “Order Completed” within the last 30 days."""
+    words = [_verb(node.type, node.name), _window(node.window), _where(node.properties)]
+    words.append("" if node.then is None else _child(node.then))
+    return " ".join(word for word in words if word)
+
+
 def _verb(kind: str, name: str | None) -> str:
     if kind == "track":
         return f"performed {_quoted(name or '')}"

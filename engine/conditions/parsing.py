@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.conditions.errors import ConditionError
+from engine.conditions.errors import ConditionError, Problem
 from engine.conditions.nodes import (
     AllNode,
     AnyNode,
@@ -54,6 +54,14 @@ def parse(definition: Any) -> Condition:
     if reader.problems or condition is None:
         raise ConditionError(reader.problems)
     return condition
+
+
+def read_event(raw: Mapping[str, Any], path: str, problems: list[Problem]) -> EventNode | None:
+    """An event node outside a condition, such as that of a computed trait; adds to `problems` what is wrong with it."""
+    reader = _Reader()
+    found = reader.event(raw, path)
+    problems += reader.problems
+    return None if reader.problems else found
 
 
 class _Reader(ValueReader):
@@ -113,7 +121,7 @@ class _Reader(ValueReader):
                 child = self.node(raw["not"], f"{path}/not", depth + 1)
                 return None if child is None else NotNode(child=child)
             case "event":
-                return self._event(raw, path)
+                return self.event(raw, path)
             case "trait":
                 test = self.test(raw, path, "trait", allow_parent=False)
                 return None if test is None else TraitNode(test=test)
@@ -147,7 +155,7 @@ class _Reader(ValueReader):
             return None
         return AllNode(children=complete) if kind == "all" else AnyNode(children=complete)
 
-    def _event(self, raw: Mapping[str, Any], path: str) -> EventNode | None:
+    def event(self, raw: Mapping[str, Any], path: str) -> EventNode | None:
         self.known_keys(raw, path, ("event", "type", "count", "window", "properties", "then"))
         before = len(self.problems)
         kind, name = self._event_name(raw, path)
