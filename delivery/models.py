@@ -61,6 +61,8 @@ class Connection(TimeStamped):
     removed_at = models.DateTimeField(null=True, blank=True)
     # Last time a list destination received its changes; the next run is due one interval later.
     list_synced_at = models.DateTimeField(null=True, blank=True)
+    # A repair of the list that somebody asked for and that is not done yet.
+    repair_asked_at = models.DateTimeField(null=True, blank=True)
 
     objects = SpaceQuerySet.as_manager()
 
@@ -257,6 +259,21 @@ class ListChange(models.Model):
 
 class ListSync(models.Model):
     """One run of a list destination: what was due, and what the destination acknowledged."""
+
+class ListMember(models.Model):
+    """An entry that a list destination acknowledged: as far as it told us, it is on the list there."""
+
+    pk = models.CompositePrimaryKey("space_id", "connection_id", "profile_id", "id_type", "id_value")
+    space_id = models.IntegerField()
+    connection_id = models.BigIntegerField()
+    profile_id = models.BigIntegerField()
+    id_type = models.CharField(max_length=60)
+    id_value = models.TextField()
+    added_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "list_member"
+
 
     class State(models.TextChoices):
         RUNNING = "running"

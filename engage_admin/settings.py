@@ -250,6 +250,8 @@ COMPUTATION_CONSUMERS = [
     "audiences.services.consumers.audiences_using",
     "journeys.selectors.consumers.journeys_using",
 ]
+# Who is in a computation, as SQL: what a list destination acknowledged is held against it.
+COMPUTATION_MEMBERS = ["audiences.selectors.connections.members_query"]
 # A task is a wake-up or a block of work of at most ENGAGE_TASK_SECONDS; one that was lost is simply sent again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -21,6 +21,7 @@ _PAIRS = "json_to_recordset(%(pairs)s) AS pair(loser bigint, winner bigint)"
 _REPOINTED = (
     ("sent_value", ("connection_id", "id_type", "id_value")),
     ("list_change", ("connection_id", "id_type", "id_value")),
+    ("list_member", ("connection_id", "id_type", "id_value")),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from audiences.models import Audience, ComputeStatus
 from audiences.services.connections import live_connections
@@ -20,6 +21,8 @@ RUN_STATUS = {
     FirstSync.State.RUNNING: ComputeStatus.COMPUTING,
     FirstSync.State.FAILED: ComputeStatus.FAILED,
 }
+
+MEMBERS = "SELECT profile_id FROM membership WHERE space_id = %(space)s AND audience_id = %(audience)s AND is_member"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,12 @@ def connectable(audience: Audience) -> list[Destination]:
 
 def estimated_resync(audience: Audience, connection: Connection) -> Estimate | None:
     """How much a resync would send now; None when counting takes too long."""
-    members = (
-        "SELECT profile_id FROM membership WHERE space_id = %(space)s AND audience_id = %(audience)s AND is_member"
-    )
-    return resync_estimate(connection, members=members, params={"audience": audience.pk})
+    return resync_estimate(connection, members=MEMBERS, params={"audience": audience.pk})
+
+
+def members_query(connection: Connection) -> tuple[str, dict[str, Any]] | None:
+    """Who is in the audience of a connection (settings.COMPUTATION_MEMBERS); None when it is not of an audience."""
+    found = Audience.objects.filter(
+        space_id=connection.space_id, public_id=connection.computation_id, deleted_at=None
+    ).values_list("pk", flat=True)
+    return (MEMBERS, {"audience": found[0]}) if found else None

@@ -126,7 +126,7 @@ def update(*, connection: Connection, actor: User | None, **changes: Any) -> Con
     """Change UPDATABLE fields; they reach the calls queued from now on. TypeError for a field that is not one."""
     if unknown := set(changes) - set(UPDATABLE):
         raise TypeError(f"not changeable: {sorted(unknown)}")
-    locked = _lock(connection)
+    locked = lock_connection(connection)
     before = state(locked)
     for name, value in changes.items():
         setattr(locked, name, _cleaned(name, value))
@@ -145,7 +145,7 @@ def set_enabled(*, connection: Connection, is_enabled: bool, actor: User | None)
     Off: nothing is sent or queued, waiting calls are held back. On: they go out, and a run over all members sends what
     changed meanwhile.
     """
-    locked = _lock(connection)
+    locked = lock_connection(connection)
     if locked.is_enabled is is_enabled:
         return locked
     locked.is_enabled = is_enabled
@@ -177,7 +177,7 @@ def resync(*, connection: Connection, actor: User | None) -> Connection:
     ConflictError: the connection is paused, or another resync of the workspace is under way (§6).
     """
     Workspace.objects.select_for_update(no_key=True).get(pk=connection.space.workspace_id)
-    locked = _lock(connection)
+    locked = lock_connection(connection)
     if refusal := resync_refusal(locked):
         raise ConflictError(refusal)
     first_syncs.request(locked, is_resync=True)
@@ -201,7 +201,7 @@ def resync_refusal(connection: Connection) -> str:
 @transaction.atomic
 def remove(*, connection: Connection, actor: User | None) -> None:
     """Remove the destination from the computation. What waits is superseded; what is in flight ends as it ends."""
-    locked = _lock(connection)
+    locked = lock_connection(connection)
     now = timezone.now()
     locked.removed_at = now
     locked.is_enabled = False
@@ -258,7 +258,8 @@ def state(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _lock(connection: Connection) -> Connection:
+def lock_connection(connection: Connection) -> Connection:
+    """The connection as it is now, locked for this transaction; ConflictError when it was removed."""
     locked: Connection = (
         Connection.objects.select_for_update(no_key=True, of=("self",))
         .select_related("destination", "space", "space__workspace")

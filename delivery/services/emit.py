@@ -6,7 +6,7 @@ exits only to those who were sent as entered. Event destinations get `delivery` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,8 +77,11 @@ def emit_changes(
     now: datetime,
     connections: Sequence[Connection] | None = None,
     is_first_sync: bool = False,
+    only: Mapping[int, Sequence[Identifier]] | None = None,
 ) -> int:
     """Queue the calls that these changes cause; returns how many. Runs inside the caller's transaction.
+
+    `only` names the identifiers of each profile that are sent, whatever was sent before: a repair.
 
     Paused and removed connections and disabled or deleted destinations are passed over: nothing is queued for them.
     A disabled destination gets what it missed by a run over all members, which waits until it is enabled.
@@ -124,6 +127,7 @@ def emit_changes(
                 values=values,
                 now=now,
                 is_first_sync=is_first_sync,
+                only=only,
             )
     _wake(chosen)
     return emitted
@@ -140,6 +144,7 @@ def _emit_block(
     values: Values,
     now: datetime,
     is_first_sync: bool,
+    only: Mapping[int, Sequence[Identifier]] | None,
 ) -> int:
     sent = load_sent(
         space_id=space.pk, connection_id=connection.pk, profile_ids=[change.profile_id for change in changes]
@@ -157,7 +162,11 @@ def _emit_block(
             own = own.with_newest_of(newest)
         if id_sync is not None:
             own = id_sync.chosen(own) if change.value else id_sync.leaving(own, before)
-        if change.value:
+        if only is not None:
+            wanted = list(only.get(change.profile_id, ()))
+            if change.value:
+                _note_entry(noted, change.profile_id, own=own, before=before, wanted=wanted, is_unknown=False)
+        elif change.value:
             wanted = entering(identifiers=own, types=types, sent=before, is_first_sync=is_first_sync)
             is_unknown = not wanted and not has_any(identifiers=own, types=types)
             if is_unknown:

@@ -34,6 +34,14 @@ WITH given AS (
         payload, changed_at, tried, outcome, reason, detail, status, json_build_array(id_type, id_value)::text,
         %s, %s, %s
     FROM gone RETURNING outcome, reason
+), added AS (
+    INSERT INTO list_member (space_id, connection_id, profile_id, id_type, id_value, added_at)
+    SELECT space_id, connection_id, profile_id, id_type, id_value, %s FROM gone WHERE outcome = 'delivered' AND is_add
+    ON CONFLICT (space_id, connection_id, profile_id, id_type, id_value) DO UPDATE SET added_at = excluded.added_at
+), removed AS (
+    DELETE FROM list_member m USING gone g
+    WHERE g.outcome = 'delivered' AND NOT g.is_add AND m.space_id = g.space_id AND m.connection_id = g.connection_id
+      AND m.profile_id = g.profile_id AND m.id_type = g.id_type AND m.id_value = g.id_value
 )
 SELECT outcome, coalesce(reason, ''), count(*) FROM logged GROUP BY 1, 2
 """
@@ -200,7 +208,7 @@ def record(*, sync: ListSync, connection: Connection, results: Sequence[EntryRes
     with transaction.atomic(), database.cursor() as cursor:
         counts: list[Count] = []
         if finished:
-            cursor.execute(FINISH, [_json(finished), *run, connection.destination_id, duration, exchange, now])
+            cursor.execute(FINISH, [_json(finished), *run, connection.destination_id, duration, exchange, now, now])
             for outcome, reason, calls in cursor.fetchall():
                 counts.append(Count.of(connection, outcome, reason=reason, calls=calls))
         if again:

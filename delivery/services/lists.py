@@ -26,6 +26,7 @@ from delivery.services.breaker import Breaker
 from delivery.services.exchanges import Exchange
 from delivery.services.list_outcomes import Entry, EntryResult
 from delivery.services.rate import Cap, cap_for
+from delivery.services.repair import repair_asked
 from destinations import catalog, lists
 from destinations.config import DestinationConfig, load_config
 from destinations.kit.conversation import WAIT
@@ -56,6 +57,7 @@ def sync_due(*, now: datetime | None = None) -> int:
     if slot is None:
         return 0
     try:
+        repair_asked(deadline=deadline)
         for connection in due_connections(now=now or timezone.now()):
             if time.monotonic() >= deadline:
                 break
