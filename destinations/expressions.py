@@ -6,16 +6,18 @@ import json
 import re
 from typing import Any
 
+from destinations import functions
+
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?\Z")
 _LITERALS = {"true": True, "false": False, "null": None}
 
 
 class ExpressionError(ValueError):
-    """The text starts like JSON and is none."""
+    """The text starts like JSON or like a function, and is none."""
 
 
 def to_text(value: Any) -> str:
-    """`$.userId` for a path, the text of a template, plain text as it is, JSON for everything else."""
+    """`$.userId` for a path, the text of a template, plain text as it is, functions, JSON for everything else."""
     if value is None:
         return ""
     if isinstance(value, dict) and len(value) == 1:
@@ -26,14 +28,17 @@ def to_text(value: Any) -> str:
             return template
     if isinstance(value, str) and _reads_as(value, value):
         return value
+    if called := functions.written(value):
+        return called
     return json.dumps(value, ensure_ascii=False, indent=None if _is_short(value) else 2)
 
 
 def from_text(text: str) -> Any:
     """What a person typed as a mapping value. None for nothing typed.
 
-    `$.…` is a path of the event; `{`, `[` and `"` start JSON (directives too); numbers, true, false and null are
-    themselves; a text with `{{…}}` is a template; anything else is text. Raises ExpressionError.
+    `$.…` is a path of the event; `{`, `[` and `"` start JSON (directives too); `coalesce(…)` and the like are functions
+    (functions.py); numbers, true, false and null are themselves; a text with `{{…}}` is a template; anything else is
+    text. Raises ExpressionError.
     """
     text = text.strip()
     return _read(text) if text else None
@@ -49,6 +54,12 @@ def _read(text: str) -> Any:
             raise ExpressionError(
                 f"This is not valid JSON: {error}. Put text that starts like this in quotes."
             ) from None
+    if functions.is_call(text):
+        try:
+            return functions.read(text)
+        except functions.FunctionError as error:
+            hint = "Put text that starts like a function in quotes."
+            raise ExpressionError(f"{error.message} (at character {error.position + 1}) {hint}") from None
     if "{{" in text:
         return {"@template": text}
     return _LITERALS[text] if text in _LITERALS else _number_or_text(text)

@@ -16,6 +16,7 @@ class Destination(TimeStamped):
     `token` is what signing in last gave, encrypted alike: it stands above the one of the settings until those change.
     `requests_per_second` overrides the connector's cap (F120); null = the connector's own. A paused destination
     (`paused_at`, `pause_reason` a sentence) keeps its calls waiting: the tool no longer accepts its credentials.
+    `mapping_traits` are the keys of the traits that its enabled mappings ask for, kept by `services.mappings`.
     """
 
     public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
@@ -29,6 +30,7 @@ class Destination(TimeStamped):
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.TextField(blank=True)
     requests_per_second = models.PositiveIntegerField(null=True, blank=True)
+    mapping_traits = models.JSONField(default=list, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects = SpaceQuerySet.as_manager()
@@ -45,7 +47,11 @@ class Destination(TimeStamped):
 
 
 class Mapping(TimeStamped):
-    """Trigger (FQL) and action with its field mapping (mapping-kit.md). A new one is disabled."""
+    """Trigger (FQL) and action with its field mapping (mapping-kit.md). A new one is disabled.
+
+    `enrichments` are keys of traits that calls to the destination carry along while the mapping is enabled, when the
+    profile has them: `traits.<key>` of Identify and Group, `properties.<key>` of Track.
+    """
 
     public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
     destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="mappings")
@@ -53,6 +59,7 @@ class Mapping(TimeStamped):
     name = models.CharField(max_length=120)
     trigger = models.TextField()
     fields = models.JSONField(default=dict)
+    enrichments = models.JSONField(default=list, blank=True)
     is_enabled = models.BooleanField(default=False)
     position = models.PositiveIntegerField(default=0)
 
