@@ -52,3 +52,14 @@ def first_syncs() -> None:
     runs = open_runs()
     while runs and time.monotonic() < deadline:
         runs = [run for run in runs if sync_slice(run)]
+
+
+@shared_task(name="audiences.export")
+def export() -> None:
+    from audiences.services.exports import claim_export, write_export
+    from common.tasks import started
+
+    started(export)
+    deadline = _deadline()
+    while time.monotonic() < deadline and (claimed := claim_export()):
+        write_export(claimed)

@@ -16,6 +16,7 @@ app.autodiscover_tasks()
 app.conf.task_routes = {
     "ingest.*": {"queue": "ingest"},
     "audiences.*": {"queue": "compute"},
+    "audiences.export": {"queue": "default"},
     "journeys.*": {"queue": "compute"},
     "journeys.dry_run": {"queue": "default"},
     "delivery.deliver": {"queue": "deliver"},
@@ -28,6 +29,7 @@ app.conf.beat_schedule = {
     "recheck": {"task": "audiences.recheck_due", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
     "backfill": {"task": "audiences.backfill", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "first-syncs": {"task": "audiences.first_syncs", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
+    "exports": {"task": "audiences.export", "schedule": 5.0, "options": {"queue": "default", "expires": 10}},
     "advance": {"task": "journeys.advance_due", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "step-syncs": {"task": "journeys.first_syncs", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
     "resumes": {"task": "journeys.finish_resumes", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},

@@ -252,6 +252,8 @@ COMPUTATION_CONSUMERS = [
 ]
 # Who is in a computation, as SQL: what a list destination acknowledged is held against it.
 COMPUTATION_MEMBERS = ["audiences.selectors.connections.members_query"]
+# The newest calls made to a destination: mappings are tried with them.
+DESTINATION_CALLS = "delivery.selectors.recent_calls.recent_calls"
 # A task is a wake-up or a block of work of at most ENGAGE_TASK_SECONDS; one that was lost is simply sent again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -268,6 +270,8 @@ ENGAGE_DELIVER_RUNS = env_int("ENGAGE_DELIVER_RUNS", 2)
 ENGAGE_INGEST_RUNS = env_int("ENGAGE_INGEST_RUNS", 2)
 ENGAGE_DELIVERY_RETENTION_DAYS = env_int("ENGAGE_DELIVERY_RETENTION_DAYS", 30)
 ENGAGE_REJECTED_RETENTION_DAYS = env_int("ENGAGE_REJECTED_RETENTION_DAYS", 30)
+# How long a generated CSV file can be downloaded.
+ENGAGE_EXPORT_HOURS = env_int("ENGAGE_EXPORT_HOURS", 72)
 # Hosts and networks that deliveries may reach although they are not public, e.g. "127.0.0.0/8,10.1.2.3".
 ENGAGE_ALLOWED_NETWORKS = env_list("ENGAGE_ALLOWED_NETWORKS", "127.0.0.0/8,::1/128" if ENGAGE_DEMO else "")
 ENGAGE_LIST_INTERVAL_SECONDS = env_int("ENGAGE_LIST_INTERVAL_SECONDS", 0)  # 0: the connector's own cadence

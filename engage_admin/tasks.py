@@ -12,6 +12,7 @@ def keep_house() -> None:
     from django.conf import settings
     from django.utils import timezone
 
+    from audiences.services.exports import forget_exports
     from ingest.retention import forget_old
     from profiles.services.partitions import (
         DAYS_AHEAD,
@@ -29,4 +30,5 @@ def keep_house() -> None:
     for table in ("delivery_log", "attempt"):
         make_partitions(table=table, span="day", now=now, ahead=DAYS_AHEAD)
         drop_partitions(table=table, span="day", before=now - timedelta(days=settings.ENGAGE_DELIVERY_RETENTION_DAYS))
+    forget_exports(now=now)
     forget_old(now=now)
