@@ -1,7 +1,8 @@
 """Enriched traits of a block of calls: which a connection sends, and their values, read in one query.
 
-Three lists are put together: those of the connection (Customized Setup, F027), those of the destination (F094), and
-those that the connector needs to find a person (`required_traits`, F093). Of two with one name the first counts.
+Four lists are put together: those of the connection (Customized Setup, F027), those of the destination (F094), those
+that its enabled mappings ask for, and those that the connector needs to find a person (`required_traits`, F093). Of two
+with one name the first counts.
 A profile that lacks a trait is sent without it.
 """
 
@@ -43,6 +44,7 @@ def enriched_by(connection: Connection, definition: DestinationDefinition) -> li
     always = getattr(connection.destination, "always_sent", None)
     if always is not None:
         rows += always.traits
+    rows += [{"segment": key, "destination": key} for key in connection.destination.mapping_traits]
     rows += [{"segment": key, "destination": key} for key in definition.required_traits]
     found: dict[str, Enriched] = {}
     for row in rows:
