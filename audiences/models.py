@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from common.ids import new_audience_id, new_short_id
-from common.models import SpaceQuerySet, TimeStamped
+from common.models import SlicedRun, SpaceQuerySet, TimeStamped
 from profiles.models import USERS
 from spaces.models import Space
 
@@ -165,29 +165,11 @@ class ChangedProfiles(models.Model):
         db_table = "changed_profiles"
 
 
-class ComputeRun(models.Model):
-    """A full evaluation (first, or after an edit) in slices of profiles; resumes from `next_profile_id` when killed."""
-
-    class State(models.TextChoices):
-        WAITING = "waiting"
-        RUNNING = "running"
-        DONE = "done"
-        FAILED = "failed"
-        CANCELLED = "cancelled"
+class ComputeRun(SlicedRun):
+    """A full evaluation of an audience: the first one, after an edit, and on enabling."""
 
     space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
     audience = models.ForeignKey(Audience, on_delete=models.CASCADE, related_name="runs")
-    revision = models.IntegerField()
-    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
-    next_profile_id = models.BigIntegerField(default=0)
-    last_profile_id = models.BigIntegerField(default=0)
-    profiles_done = models.BigIntegerField(default=0)
-    profiles_total = models.BigIntegerField(default=0)
-    attempts = models.IntegerField(default=0)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["state", "id"], name="compute_run_open")]

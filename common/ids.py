@@ -25,6 +25,10 @@ def new_audience_id() -> str:
     return "aud_" + base62(27)
 
 
+def new_trait_id() -> str:
+    return "tra_" + base62(27)
+
+
 def new_user_segment_id() -> str:
     return "use_" + base62(27)
 
