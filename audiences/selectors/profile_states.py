@@ -1,107 +1,154 @@
-"""One profile as `engine.conditions.evaluate` wants it: what a definition mentions, read exactly."""
+"""Profiles as `engine.conditions.evaluate` wants them: what a definition mentions, read exactly, in few statements."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
 
 from audiences.models import Audience, Membership
 from engine.conditions import Condition, EventRecord, Mentions, ProfileState, mentions
-from profiles.models import EventType, ExternalId, Profile
+from profiles.models import ACCOUNTS, AccountLink, EventType, ExternalId, Profile
 from spaces.models import Space
 
 MOST_EVENTS = 5_000
+MOST_USERS = 1_000
 TYPE_NUMBERS = {kind.label: kind.value for kind in EventType}
 TYPE_NAMES = {kind.value: kind.label for kind in EventType}
 # Numbers as PostgreSQL compares them: a float would lose digits.
 _loads = partial(json.loads, parse_float=Decimal)
 
 EVENTS = """
-SELECT e.id, e.type, e.name, e.ts, e.received_at, e.properties::text FROM event e
-WHERE e.space_id = %(space)s AND e.profile_id = %(profile)s AND ({kinds})
-ORDER BY e.ts DESC, e.id DESC LIMIT %(limit)s
+SELECT e.profile_id, e.id, e.type, e.name, e.ts, e.received_at, e.properties::text
+FROM unnest(%(ids)s::bigint[]) AS i(id) CROSS JOIN LATERAL (
+    SELECT e.* FROM event e WHERE e.space_id = %(space)s AND e.profile_id = i.id AND ({kinds})
+    ORDER BY e.ts DESC, e.id DESC LIMIT %(limit)s
+) e
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedState:
-    """`is_cut`: the profile has more than MOST_EVENTS events of these kinds; the latest are in `state`."""
+    """`is_cut`: there is more than MOST_EVENTS events a profile or MOST_USERS users; `state` holds the latest."""
 
     state: ProfileState
     is_cut: bool
 
 
 def load_state(*, space: Space, profile: Profile, condition: Condition) -> LoadedState:
-    """What the condition looks at, as it is stored now."""
-    mentioned = mentions(condition)
-    events = _events(space, profile, mentioned)
-    return LoadedState(
-        state=ProfileState(
-            traits=_traits(space, profile),
-            identifiers=_identifiers(space, profile),
-            events=events[:MOST_EVENTS],
-            memberships=_memberships(space, profile, mentioned.audiences),
-        ),
-        is_cut=len(events) > MOST_EVENTS,
+    """What the condition looks at, as it is stored now; of an account with its users."""
+    loader = _Loader(space, mentions(condition))
+    if profile.collection != ACCOUNTS:
+        return LoadedState(state=loader.states([profile.id])[profile.id], is_cut=loader.is_cut)
+    links = AccountLink.objects.filter(space_id=space.pk, account_id=profile.id).order_by("-created_at", "profile_id")
+    ids = list(links.values_list("profile_id", flat=True)[: MOST_USERS + 1])
+    own = _Loader(space, Mentions(**{**vars(loader.mentioned), "events": frozenset()})).states([profile.id])[profile.id]
+    users = loader.states(ids[:MOST_USERS])
+    state = ProfileState(
+        traits=own.traits,
+        identifiers=own.identifiers,
+        memberships=own.memberships,
+        users=[users[profile_id] for profile_id in ids[:MOST_USERS] if profile_id in users],
+        name=own.name,
     )
+    return LoadedState(state=state, is_cut=loader.is_cut or len(ids) > MOST_USERS)
 
 
-def _traits(space: Space, profile: Profile) -> dict[str, object]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT traits::text FROM profile WHERE space_id = %s AND id = %s", [space.pk, profile.id])
-        row = cursor.fetchone()
-    found: dict[str, object] = _loads(row[0]) if row else {}
-    return found
+class _Loader:
+    def __init__(self, space: Space, mentioned: Mentions) -> None:
+        self.space = space
+        self.mentioned = mentioned
+        self.is_cut = False
 
+    def states(self, ids: Sequence[int]) -> dict[int, ProfileState]:
+        """The profiles that exist, named by their Segment IDs."""
+        if not ids:
+            return {}
+        events, identifiers, memberships = self._events(ids), self._identifiers(ids), self._memberships(ids)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id, segment_id, traits::text FROM profile WHERE space_id = %s AND id = ANY(%s::bigint[])",
+                [self.space.pk, list(ids)],
+            )
+            rows = cursor.fetchall()
+        return {
+            profile_id: ProfileState(
+                traits=_loads(traits),
+                identifiers=identifiers.get(profile_id, {}),
+                events=events.get(profile_id, ()),
+                memberships=frozenset(memberships.get(profile_id, ())),
+                name=segment_id,
+            )
+            for profile_id, segment_id, traits in rows
+        }
 
-def _events(space: Space, profile: Profile, mentioned: Mentions) -> list[EventRecord]:
-    """The newest events of the mentioned kinds, one more than MOST_EVENTS when there are more."""
-    if not mentioned.events:
-        return []
-    params = {"space": space.pk, "profile": profile.id, "limit": MOST_EVENTS + 1}
-    tests = []
-    for index, (kind, name) in enumerate(sorted(mentioned.events, key=str)):
-        test = f"e.type = {TYPE_NUMBERS[kind]}"
-        if name is not None:
-            params[f"name{index}"] = name
-            test += f" AND e.name = %(name{index})s"
-        tests.append(f"({test})")
-    with connection.cursor() as cursor:
-        cursor.execute(EVENTS.format(kinds=" OR ".join(tests)), params)
-        rows = cursor.fetchall()
-    return [
-        EventRecord(
-            id=str(event_id),
-            type=TYPE_NAMES[kind],
-            name=name,
-            timestamp=ts,
-            received_at=received_at,
-            properties=_loads(properties),
-        )
-        for event_id, kind, name, ts, received_at, properties in rows
-    ]
+    def _events(self, ids: Sequence[int]) -> Mapping[int, Sequence[EventRecord]]:
+        """The newest events of the mentioned kinds."""
+        if not self.mentioned.events:
+            return {}
+        params: dict[str, Any] = {"space": self.space.pk, "ids": list(ids), "limit": MOST_EVENTS + 1}
+        tests = []
+        for index, (kind, name) in enumerate(sorted(self.mentioned.events, key=str)):
+            test = f"e.type = {TYPE_NUMBERS[kind]}"
+            if name is not None:
+                params[f"name{index}"] = name
+                test += f" AND e.name = %(name{index})s"
+            tests.append(f"({test})")
+        found: dict[int, list[EventRecord]] = defaultdict(list)
+        with connection.cursor() as cursor:
+            cursor.execute(EVENTS.format(kinds=" OR ".join(tests)), params)
+            for profile_id, event_id, number, name, ts, received_at, properties in cursor.fetchall():
+                found[profile_id].append(
+                    EventRecord(
+                        id=str(event_id),
+                        type=TYPE_NAMES[number],
+                        name=name,
+                        timestamp=ts,
+                        received_at=received_at,
+                        properties=_loads(properties),
+                    )
+                )
+        self.is_cut = self.is_cut or any(len(rows) > MOST_EVENTS for rows in found.values())
+        return {profile_id: rows[:MOST_EVENTS] for profile_id, rows in found.items()}
 
+    def _identifiers(self, ids: Sequence[int]) -> dict[int, dict[str, list[str]]]:
+        found: dict[int, dict[str, list[str]]] = {}
+        rows = ExternalId.objects.in_space(self.space).filter(profile_id__in=ids).order_by("created_at", "value")
+        for row in rows:
+            found.setdefault(row.profile_id, {}).setdefault(row.id_type, []).append(row.original)
+        return found
 
-def _identifiers(space: Space, profile: Profile) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for row in ExternalId.objects.in_space(space).filter(profile_id=profile.id).order_by("created_at", "value"):
-        found.setdefault(row.id_type, []).append(row.original)
-    return found
+    def _memberships(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """Names, as the condition writes them, of what the profiles or the accounts of users are in."""
+        named = self.mentioned.audiences
+        found: dict[int, set[str]] = defaultdict(set)
+        if not named:
+            return found
+        audiences = Audience.objects.in_space(self.space).live().filter(Q(key__in=named) | Q(public_id__in=named))
+        by_pk = {row.pk: {row.key, row.public_id} & named for row in audiences}
+        accounts_of = self._accounts(ids)
+        holders = {*ids, *(account for accounts in accounts_of.values() for account in accounts)}
+        inside: dict[int, set[str]] = defaultdict(set)
+        rows = Membership.objects.filter(
+            space_id=self.space.pk, audience_id__in=by_pk, profile_id__in=holders, is_member=True
+        ).values_list("profile_id", "audience_id")
+        for profile_id, audience_id in rows:
+            inside[profile_id] |= by_pk[audience_id]
+        for profile_id in ids:
+            for holder in (profile_id, *accounts_of.get(profile_id, ())):
+                found[profile_id] |= inside.get(holder, set())
+        return found
 
-
-def _memberships(space: Space, profile: Profile, named: Iterable[str]) -> frozenset[str]:
-    """Keys and ids, as the condition writes them, of the audiences that the profile is in."""
-    wanted = set(named)
-    if not wanted:
-        return frozenset()
-    audiences = Audience.objects.in_space(space).live().filter(Q(key__in=wanted) | Q(public_id__in=wanted)).in_bulk()
-    inside = Membership.objects.filter(
-        space_id=space.pk, profile_id=profile.id, audience_id__in=audiences, is_member=True
-    ).values_list("audience_id", flat=True)
-    return frozenset(name for pk in inside for name in (audiences[pk].key, audiences[pk].public_id) if name in wanted)
+    def _accounts(self, ids: Iterable[int]) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = defaultdict(list)
+        links = AccountLink.objects.filter(space_id=self.space.pk, profile_id__in=ids)
+        for profile_id, account_id in links.values_list("profile_id", "account_id"):
+            found[profile_id].append(account_id)
+        return found
