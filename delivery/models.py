@@ -138,6 +138,7 @@ class Delivery(models.Model):
     profile_id = models.BigIntegerField()
     message_id = models.TextField()
     kind = models.CharField(max_length=10)  # identify, track, group
+    event = models.TextField(null=True)  # the name of a track call
     payload = models.TextField()
     created_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField()
@@ -186,6 +187,8 @@ class DeliveryLog(models.Model):
     duration_ms = models.IntegerField(null=True)
     exchange = models.TextField(null=True)  # JSON: [{"request", "response"}], secrets removed, bodies cut at 16 KB
     entry = models.TextField(null=True)  # of a list change, JSON: [id_type, id_value]
+    event = models.TextField(null=True)  # the name of a track call
+    mappings = models.TextField(null=True)  # JSON: {mapping id: "delivered" or a reason code}
 
     objects = SpaceQuerySet.as_manager()
 
@@ -257,9 +260,6 @@ class ListChange(models.Model):
         indexes = [models.Index(fields=["connection_id", "run_id"], name="list_change_open")]
 
 
-class ListSync(models.Model):
-    """One run of a list destination: what was due, and what the destination acknowledged."""
-
 class ListMember(models.Model):
     """An entry that a list destination acknowledged: as far as it told us, it is on the list there."""
 
@@ -314,3 +314,97 @@ class DestinationTraits(models.Model):
     )
     traits = models.JSONField(default=list, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+
+class EngageSource(models.Model):
+    """A background source of a space, from which calls are emitted (engage-domain.md §4).
+
+    A source holds one instance of each connector; it is never deleted, and reused when an instance leaves.
+    """
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField()
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["space", "number"], name="engage_source_number")]
+
+    def __str__(self) -> str:
+        return f"Engage ({self.space.name})" + (f" {self.number}" if self.number > 1 else "")
+
+
+class EngageSourceMember(models.Model):
+    """A destination on its Engage source, from `attached_at` until it is deleted."""
+
+    source = models.ForeignKey(EngageSource, on_delete=models.CASCADE, related_name="members")
+    destination = models.OneToOneField(Destination, on_delete=models.CASCADE, related_name="engage_member")
+    connector = models.CharField(max_length=60)
+    attached_at = models.DateTimeField()
+    detached_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "connector"],
+                condition=models.Q(detached_at=None),
+                name="engage_source_one_instance",
+            )
+        ]
+
+
+class DeliveryTally(models.Model):
+    """Calls by what became of them, counted at the time of their emission, so that any period adds up.
+
+    `span` is the width of the bucket in minutes (5 and 60 are both kept). `outcome` is "emitted", one of `Outcome`, or
+    "unaddressed": a call of the destination's Engage source that went to other destinations. `mapping` "" counts
+    calls, else what one mapping made of them. `first_id` to `last_id` hold the ids of the emitted calls of the bucket.
+    """
+
+    pk = models.CompositePrimaryKey(
+        "space_id",
+        "destination_id",
+        "span",
+        "bucket",
+        "connection_id",
+        "outcome",
+        "mapping",
+        "reason",
+        "kind",
+        "event",
+    )
+    space_id = models.IntegerField()
+    destination_id = models.BigIntegerField()
+    span = models.SmallIntegerField()
+    bucket = models.DateTimeField()
+    connection_id = models.BigIntegerField()
+    outcome = models.CharField(max_length=12)
+    mapping = models.CharField(max_length=20, default="")
+    reason = models.TextField(default="")
+    kind = models.CharField(max_length=10, default="")
+    event = models.TextField(default="")
+    calls = models.BigIntegerField(default=0)
+    first_id = models.BigIntegerField(null=True)
+    last_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        db_table = "delivery_tally"
+
+
+class DeliveryLatency(models.Model):
+    """Delivered calls by how long they took from emission to the answer, in steps of a quarter octave of 1 ms."""
+
+    pk = models.CompositePrimaryKey("space_id", "destination_id", "span", "bucket", "connection_id", "step")
+    space_id = models.IntegerField()
+    destination_id = models.BigIntegerField()
+    span = models.SmallIntegerField()
+    bucket = models.DateTimeField()
+    connection_id = models.BigIntegerField()
+    step = models.SmallIntegerField()
+    calls = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "delivery_latency"

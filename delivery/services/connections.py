@@ -14,10 +14,11 @@ from django.utils import timezone
 from common.errors import ConflictError, ProductError
 from common.tasks import enqueue
 from delivery.models import HELD, Connection, Delivery, Outcome
-from delivery.services import activation, counters
+from delivery.services import activation, counters, engage_sources, tallies
 from delivery.services import first_sync as first_syncs
 from delivery.services.connection_rules import connection_problems
 from delivery.services.counters import Count
+from delivery.services.tallies import Tally
 from delivery.tasks import deliver
 from destinations.models import Destination
 from spaces import audit
@@ -115,6 +116,7 @@ def connect(
     ).exists():
         raise ConflictError(f"{locked.name} is already connected to {computation.name}.")
     connection.save()
+    engage_sources.place(space)
     if first_sync:
         first_syncs.request(connection)
     audit.record(space=space, actor=actor, action="connection.created", target=connection, after=state(connection))
@@ -219,34 +221,50 @@ def supersede_waiting(*, connection: Connection, now: datetime) -> int:
             WITH gone AS (
                 DELETE FROM delivery WHERE space_id = %s AND destination_id = %s AND connection_id = %s
                 AND (lease_until IS NULL OR lease_until < %s) RETURNING *
+            ), logged AS (
+                INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind,
+                    payload, created_at, finished_at, attempts, outcome, reason, detail, event)
+                SELECT space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload, created_at,
+                    %s, attempts, 'superseded', %s, %s, event FROM gone
+                RETURNING kind, event, created_at
             )
-            INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind,
-                payload, created_at, finished_at, attempts, outcome, reason, detail)
-            SELECT space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload, created_at,
-                %s, attempts, 'superseded', %s, %s FROM gone
+            SELECT kind, coalesce(event, ''), created_at, count(*) FROM logged GROUP BY 1, 2, 3
             """,
             [connection.space_id, connection.destination_id, connection.pk, now, now, REMOVED, REMOVED_DETAIL],
         )
-        moved = cursor.rowcount
+        moved = cursor.fetchall()
         cursor.execute(
             """
             WITH gone AS (
                 DELETE FROM list_change WHERE space_id = %s AND connection_id = %s AND run_id IS NULL RETURNING *
+            ), logged AS (
+                INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind,
+                    payload, created_at, finished_at, attempts, outcome, reason, detail)
+                SELECT space_id, id, %s, connection_id, profile_id, message_id,
+                    CASE WHEN is_add THEN 'add' ELSE 'remove' END, payload, changed_at, %s, attempts, 'superseded',
+                    %s, %s
+                FROM gone RETURNING kind, created_at
             )
-            INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind,
-                payload, created_at, finished_at, attempts, outcome, reason, detail)
-            SELECT space_id, id, %s, connection_id, profile_id, message_id,
-                CASE WHEN is_add THEN 'add' ELSE 'remove' END, payload, changed_at, %s, attempts, 'superseded', %s, %s
-            FROM gone
+            SELECT kind, '', created_at, count(*) FROM logged GROUP BY 1, 2, 3
             """,
             [connection.space_id, connection.pk, connection.destination_id, now, REMOVED, REMOVED_DETAIL],
         )
-        moved += cursor.rowcount
-    counters.add(
-        [Count.of(connection, Outcome.SUPERSEDED, reason=REMOVED, calls=moved)],
-        now=now,
+        moved += cursor.fetchall()
+    tallies.add(
+        Tally.of(
+            connection,
+            Outcome.SUPERSEDED,
+            created_at=created_at,
+            reason=REMOVED,
+            kind=kind,
+            event=event,
+            calls=calls,
+        )
+        for kind, event, created_at, calls in moved
     )
-    return int(moved)
+    superseded = sum(row[3] for row in moved)
+    counters.add([Count.of(connection, Outcome.SUPERSEDED, reason=REMOVED, calls=superseded)], now=now)
+    return superseded
 
 
 def state(connection: Connection) -> dict[str, Any]:

@@ -43,24 +43,18 @@ def bucket_of(moment: datetime) -> datetime:
 
 def add(counts: Iterable[Count], *, now: datetime) -> None:
     """Add to the bucket of `now`. Rows are touched in one order, so that two writers cannot deadlock."""
-    ordered = sorted(
-        (count for count in counts if count.calls), key=lambda count: (count.connection_id, count.outcome, count.reason)
-    )
+    sums: dict[tuple[int, str, str, int, int], int] = {}
+    for count in counts:
+        key = (count.connection_id, count.outcome, count.reason, count.space_id, count.destination_id)
+        sums[key] = sums.get(key, 0) + count.calls
+    ordered = sorted((key, calls) for key, calls in sums.items() if calls)
     if not ordered:
         return
     bucket = bucket_of(now)
     values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(ordered))
     params: list[int | str | datetime] = []
-    for count in ordered:
-        params += [
-            count.space_id,
-            count.connection_id,
-            count.destination_id,
-            bucket,
-            count.outcome,
-            count.reason,
-            count.calls,
-        ]
+    for (connection_id, outcome, reason, space_id, destination_id), calls in ordered:
+        params += [space_id, connection_id, destination_id, bucket, outcome, reason, calls]
     with database.cursor() as cursor:
         cursor.execute(
             "INSERT INTO delivery_counter (space_id, connection_id, destination_id, bucket, outcome, reason, calls) "  # noqa: S608

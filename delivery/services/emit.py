@@ -6,18 +6,20 @@ exits only to those who were sent as entered. Event destinations get `delivery` 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection as database
 
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
-from delivery.services import counters, emit_lists, first_sync
+from delivery.services import counters, emit_lists, engage_sources, first_sync, tallies
 from delivery.services.calls import Call, Templates, call_kinds, computation_of, connector_of, encode, message_ids
 from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
+from delivery.services.engage_sources import Routing
 from delivery.services.enrichment import Enriched, Values, enriched_by, extra_of, load_values
 from delivery.services.sent_values import Noted, note, remember
 from delivery.services.targets import (
@@ -40,6 +42,7 @@ from delivery.services.targets import (
     looked_up,
     newest_only,
 )
+from delivery.services.tallies import Tally
 from delivery.tasks import deliver, sync_lists
 from engine.payloads import integrations_for
 from spaces.models import Space
@@ -57,6 +60,7 @@ NO_CHOSEN_IDENTIFIER_DETAIL = (
     "The profile has none of the identifiers that ID Sync chose for this connection: {types}. It is sent when it gains "
     "one."
 )
+NULL = "\\N"
 # Advisory locks of one connection: (this number, connection id).
 LOCK_CLASS = 71_001
 
@@ -103,7 +107,8 @@ def emit_changes(
         chosen = [one for one in chosen if connector_of(one.destination).has_history]
     if not chosen or not changes:
         return 0
-    names = list(dict.fromkeys(connector_of(one.destination).name for one in live))
+    routing = engage_sources.routing(space)
+    names = {one.pk: _addressed(one, live, routing) for one in chosen}
     with database.cursor() as cursor:
         for connection in chosen:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, connection.pk])
@@ -120,7 +125,8 @@ def emit_changes(
             emitted += _emit_block(
                 space=space,
                 connection=connection,
-                names=names,
+                names=names[connection.pk],
+                routing=routing,
                 changes=block,
                 identifiers=identifiers,
                 enriched=enriched[connection.pk],
@@ -138,6 +144,7 @@ def _emit_block(
     space: Space,
     connection: Connection,
     names: list[str],
+    routing: Routing,
     changes: Sequence[Change],
     identifiers: dict[int, Identifiers],
     enriched: Sequence[Enriched],
@@ -190,7 +197,8 @@ def _emit_block(
             )
             for identifier in wanted
         ]
-    emitted = 0
+    emitted: Counter[tuple[str, str]] = Counter()
+    before_id = tallies.last_id()
     if calls:
         if connector_of(connection.destination).kind == "list":
             emitted = emit_lists.queue(space=space, connection=connection, names=names, calls=calls, now=now)
@@ -199,8 +207,16 @@ def _emit_block(
         remember(space=space, connection=connection, calls=calls, now=now)
     note(space=space, connection=connection, noted=noted, now=now)
     detail = _unknown_detail(connection, types if id_sync is not None else None)
-    _count(space=space, connection=connection, emitted=emitted, unknown=unknown, detail=detail, now=now)
-    return emitted
+    _count(space=space, connection=connection, emitted=emitted.total(), unknown=unknown, detail=detail, now=now)
+    passed_over = routing.passed_over(connection.destination_id, names, now=now)
+    _tally(connection, emitted, unknown=len(unknown), passed_over=passed_over, before_id=before_id, now=now)
+    return emitted.total()
+
+
+def _addressed(connection: Connection, live: Sequence[Connection], routing: Routing) -> list[str]:
+    """The names in `integrations`: what the computation is connected to on the Engage source of the connection."""
+    near = routing.same_source(connection.destination_id, [one.destination_id for one in live])
+    return list(dict.fromkeys(connector_of(one.destination).name for one in live if one.destination_id in near))
 
 
 def _unknown_detail(connection: Connection, chosen: Sequence[str] | None) -> str:
@@ -239,7 +255,10 @@ def _with_identifier(found: dict[str, str] | None, id_sync: IdSync, identifier: 
     return {**(found or {}), name: encode(value).decode()}
 
 
-def _queue(*, space: Space, connection: Connection, names: list[str], calls: list[Call], now: datetime) -> int:
+def _queue(
+    *, space: Space, connection: Connection, names: list[str], calls: list[Call], now: datetime
+) -> Counter[tuple[str, str]]:
+    """Returns how many calls of each (kind, event name)."""
     kinds = call_kinds(connection)
     templates = Templates(
         computation=computation_of(space, connection),
@@ -252,6 +271,9 @@ def _queue(*, space: Space, connection: Connection, names: list[str], calls: lis
     prefix = f"{space.pk}\t{connection.destination_id}\t{connection.pk}\t"
     suffix = f"\t{now.isoformat()}\t{now.isoformat()}"
     rows: list[str] = []
+    queued: Counter[tuple[str, str]] = Counter()
+    events = {True: connection.enter_event, False: connection.exit_event}
+    columns = {value: _column(event) for value, event in events.items()}
     for call in calls:
         identity = identity_of(call.identifier, call.identifiers)
         for kind in kinds:
@@ -261,13 +283,20 @@ def _queue(*, space: Space, connection: Connection, names: list[str], calls: lis
             )
             if "\\" in payload:
                 payload = payload.replace("\\", "\\\\")
-            rows.append(f"{prefix}{call.profile_id}\t{message_id}\t{kind}\t{payload}{suffix}")
+            event = columns[call.value] if kind == "track" else NULL
+            rows.append(f"{prefix}{call.profile_id}\t{message_id}\t{kind}\t{event}\t{payload}{suffix}")
+            queued[kind, events[call.value] if kind == "track" else ""] += 1
     copy_rows(
         "delivery",
-        "space_id, destination_id, connection_id, profile_id, message_id, kind, payload, created_at, next_attempt_at",
+        "space_id, destination_id, connection_id, profile_id, message_id, kind, event, payload, created_at, "
+        "next_attempt_at",
         rows,
     )
-    return len(rows)
+    return queued
+
+
+def _column(text: str) -> str:
+    return escape(text.replace("\x00", "\ufffd"))
 
 
 def _count(
@@ -278,7 +307,7 @@ def _count(
     if unknown:
         counts.append(Count.of(connection, Outcome.FILTERED, reason=NO_IDENTIFIER, calls=len(unknown)))
         time = now.isoformat()
-        kind = "track" if connection.send_track else "identify"
+        kind = _kind_of_unknown(connection)
         with database.cursor() as cursor:
             cursor.execute("SELECT nextval('delivery_id_seq') FROM generate_series(1, %s)", [len(unknown)])
             ids = [row[0] for row in cursor.fetchall()]
@@ -294,6 +323,50 @@ def _count(
             rows,
         )
     counters.add(counts, now=now)
+
+
+def _tally(
+    connection: Connection,
+    emitted: Counter[tuple[str, str]],
+    *,
+    unknown: int,
+    passed_over: Sequence[int],
+    before_id: int,
+    now: datetime,
+) -> None:
+    """The overview: what was emitted, and that it passed the other destinations of the Engage source (F042)."""
+    if not emitted and not unknown:
+        return
+    ids = {"first_id": before_id, "last_id": tallies.last_id()}
+    counted = [
+        Tally.of(connection, tallies.EMITTED, created_at=now, kind=kind, event=event, calls=calls, **ids)
+        for (kind, event), calls in emitted.items()
+    ]
+    if unknown:
+        kind = _kind_of_unknown(connection)
+        counted.append(Tally.of(connection, tallies.EMITTED, created_at=now, kind=kind, calls=unknown, **ids))
+        counted.append(
+            Tally.of(connection, Outcome.FILTERED, created_at=now, kind=kind, reason=NO_IDENTIFIER, calls=unknown)
+        )
+    tallies.add(
+        [
+            *counted,
+            *(
+                replace(
+                    Tally.of(
+                        connection, tallies.UNADDRESSED, created_at=now, kind=kind, event=event, calls=calls, **ids
+                    ),
+                    destination_id=destination_id,
+                )
+                for destination_id in passed_over
+                for (kind, event), calls in emitted.items()
+            ),
+        ]
+    )
+
+
+def _kind_of_unknown(connection: Connection) -> str:
+    return "track" if connection.send_track else "identify"
 
 
 def _wake(connections: Sequence[Connection]) -> None:

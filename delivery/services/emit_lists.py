@@ -6,6 +6,7 @@ are superseded; one that replaces a change already under way (or tried) takes it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,9 +14,10 @@ import msgspec
 from django.db import connection as database
 
 from delivery.models import Connection, Outcome
-from delivery.services import counters
+from delivery.services import counters, tallies
 from delivery.services.calls import Call, computation_of, message_ids
 from delivery.services.counters import Count
+from delivery.services.tallies import Tally
 from delivery.services.targets import identity_of
 from engine.payloads import CallKind, as_json, audience_call, integrations_for, nested
 from spaces.models import Space
@@ -41,12 +43,14 @@ WITH gone AS (
     WHERE c.space_id = %s AND c.connection_id = %s AND c.profile_id = n.profile_id
       AND c.id_type = n.id_type AND c.id_value = n.id_value
     RETURNING c.*
+), logged AS (
+    INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
+        created_at, finished_at, attempts, outcome, reason, detail)
+    SELECT space_id, id, %s, connection_id, profile_id, message_id, CASE WHEN is_add THEN 'add' ELSE 'remove' END,
+        payload, changed_at, %s, attempts, 'superseded', %s, %s
+    FROM gone RETURNING kind, created_at
 )
-INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
-    created_at, finished_at, attempts, outcome, reason, detail)
-SELECT space_id, id, %s, connection_id, profile_id, message_id, CASE WHEN is_add THEN 'add' ELSE 'remove' END, payload,
-    changed_at, %s, attempts, 'superseded', %s, %s
-FROM gone
+SELECT kind, created_at, count(*) FROM logged GROUP BY 1, 2
 """
 INSERT = """
 INSERT INTO list_change (space_id, connection_id, profile_id, id_type, id_value, is_add, message_id, payload,
@@ -65,8 +69,10 @@ FROM json_to_recordset(%s::json) AS n(profile_id bigint, is_add boolean, message
 """
 
 
-def queue(*, space: Space, connection: Connection, names: list[str], calls: Sequence[Call], now: datetime) -> int:
-    """Store the changes; returns how many were emitted."""
+def queue(
+    *, space: Space, connection: Connection, names: list[str], calls: Sequence[Call], now: datetime
+) -> Counter[tuple[str, str]]:
+    """Store the changes; returns how many of each (kind, "") were emitted."""
     entries = _entries(space=space, connection=connection, names=names, calls=calls, now=now)
     text = msgspec.json.encode(entries).decode()
     with database.cursor() as cursor:
@@ -74,6 +80,7 @@ def queue(*, space: Space, connection: Connection, names: list[str], calls: Sequ
         pending = {(row[0], row[1], row[2]): row[3] for row in cursor.fetchall()}
         kept: list[dict[str, object]] = []
         cancelled: list[dict[str, object]] = []
+        replaced: list[Tally] = []
         for entry in entries:
             key = (entry["profile_id"], entry["id_type"], entry["id_value"])
             (cancelled if pending.get(key) else kept).append(entry)
@@ -91,6 +98,12 @@ def queue(*, space: Space, connection: Connection, names: list[str], calls: Sequ
                     SUPERSEDED_DETAIL,
                 ],
             )
+            replaced = [
+                Tally.of(
+                    connection, Outcome.SUPERSEDED, created_at=created_at, kind=kind, reason=REPLACED, calls=number
+                )
+                for kind, created_at, number in cursor.fetchall()
+            ]
         if kept:
             cursor.execute(INSERT, [space.pk, connection.pk, now, msgspec.json.encode(kept).decode()])
         if cancelled:
@@ -112,7 +125,16 @@ def queue(*, space: Space, connection: Connection, names: list[str], calls: Sequ
         [Count.of(connection, Outcome.SUPERSEDED, reason=REPLACED, calls=superseded)],
         now=now,
     )
-    return len(entries)
+    replaced += [
+        Tally.of(connection, Outcome.SUPERSEDED, created_at=now, kind=kind, reason=REPLACED, calls=number)
+        for kind, number in Counter(_kind(entry) for entry in cancelled).items()
+    ]
+    tallies.add(replaced)
+    return Counter((_kind(entry), "") for entry in entries)
+
+
+def _kind(entry: dict[str, object]) -> str:
+    return "add" if entry["is_add"] else "remove"
 
 
 def _entries(

@@ -352,8 +352,18 @@ class Lane:
                 status=status,
                 duration_ms=exchanges.duration_ms(item.exchanges),
                 exchange=exchanges.as_text(item.exchanges, self.tokens.secret_values),
+                mappings=_by_mapping(item),
             )
         )
+
+
+def _by_mapping(item: Item) -> str | None:
+    """What each mapping made of the call, as JSON; None where no mapping took part."""
+    found = {mapping_id: str(Outcome.DELIVERED) for mapping_id in item.done if mapping_id}
+    for call, verdict in zip(item.calls, item.verdicts, strict=False):
+        if call.mapping_id and verdict.outcome != "delivered":
+            found[call.mapping_id] = verdict.code or str(Outcome.FAILED)
+    return msgspec.json.encode(found).decode() if found else None
 
 
 def _clean(text: str | None) -> str | None:

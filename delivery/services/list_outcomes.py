@@ -13,8 +13,9 @@ from django.db import transaction
 from django.db.models import F
 
 from delivery.models import Connection, ListSync, Outcome
-from delivery.services import counters, retries
+from delivery.services import counters, retries, tallies
 from delivery.services.counters import Count
+from delivery.services.tallies import Tally
 from destinations.kit.verdicts import Verdict
 
 POSTPONED_SECONDS = 60
@@ -33,7 +34,7 @@ WITH given AS (
     SELECT space_id, id, %s, connection_id, profile_id, message_id, CASE WHEN is_add THEN 'add' ELSE 'remove' END,
         payload, changed_at, tried, outcome, reason, detail, status, json_build_array(id_type, id_value)::text,
         %s, %s, %s
-    FROM gone RETURNING outcome, reason
+    FROM gone RETURNING outcome, reason, kind, created_at
 ), added AS (
     INSERT INTO list_member (space_id, connection_id, profile_id, id_type, id_value, added_at)
     SELECT space_id, connection_id, profile_id, id_type, id_value, %s FROM gone WHERE outcome = 'delivered' AND is_add
@@ -43,7 +44,7 @@ WITH given AS (
     WHERE g.outcome = 'delivered' AND NOT g.is_add AND m.space_id = g.space_id AND m.connection_id = g.connection_id
       AND m.profile_id = g.profile_id AND m.id_type = g.id_type AND m.id_value = g.id_value
 )
-SELECT outcome, coalesce(reason, ''), count(*) FROM logged GROUP BY 1, 2
+SELECT outcome, coalesce(reason, ''), kind, created_at, count(*) FROM logged GROUP BY 1, 2, 3, 4
 """
 RETRY = """
 UPDATE list_change c SET run_id = NULL, attempts = g.attempts, first_attempt_at = g.first_attempt_at,
@@ -207,15 +208,20 @@ def record(*, sync: ListSync, connection: Connection, results: Sequence[EntryRes
     run = [connection.space_id, connection.pk, sync.pk]
     with transaction.atomic(), database.cursor() as cursor:
         counts: list[Count] = []
+        counted: list[Tally] = []
         if finished:
             cursor.execute(FINISH, [_json(finished), *run, connection.destination_id, duration, exchange, now, now])
-            for outcome, reason, calls in cursor.fetchall():
+            for outcome, reason, kind, created_at, calls in cursor.fetchall():
                 counts.append(Count.of(connection, outcome, reason=reason, calls=calls))
+                counted.append(
+                    Tally.of(connection, outcome, created_at=created_at, reason=reason, kind=kind, calls=calls)
+                )
         if again:
             cursor.execute(RETRY, [_json(again), *run])
         if failed:
             cursor.execute(ATTEMPTS, [connection.space_id, now, duration, exchange, _json(failed)])
         counters.add(counts, now=now)
+        tallies.add(counted)
         ListSync.objects.filter(pk=sync.pk).update(
             delivered=F("delivered") + sum(count.calls for count in counts if count.outcome == Outcome.DELIVERED),
             failed=F("failed") + sum(count.calls for count in counts if count.outcome == Outcome.FAILED),

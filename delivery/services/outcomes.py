@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from django.db import connection as database
 from django.db import transaction
 
 from delivery.models import HELD, Outcome
-from delivery.services import counters
+from delivery.services import counters, tallies
 from delivery.services.counters import Count
 from delivery.services.outbox import Claimed
+from delivery.services.tallies import Latency, Tally
 
 FINISH = """
 WITH given AS (
     SELECT * FROM json_to_recordset(%s::json) AS g(s integer, p bigint, i bigint, attempts smallint, outcome text,
-        reason text, detail text, status smallint, duration_ms integer, exchange text)
+        reason text, detail text, status smallint, duration_ms integer, exchange text, mappings text)
 ), gone AS (
     DELETE FROM delivery d USING given g WHERE d.space_id = g.s AND d.profile_id = g.p AND d.id = g.i
     RETURNING d.space_id, d.id, d.destination_id, d.connection_id, d.profile_id, d.message_id, d.kind, d.payload,
-        d.created_at, g.attempts, g.outcome, g.reason, g.detail, g.status, g.duration_ms, g.exchange
+        d.created_at, g.attempts, g.outcome, g.reason, g.detail, g.status, g.duration_ms, g.exchange, d.event,
+        g.mappings
 ), logged AS (
     INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
-        created_at, attempts, outcome, reason, detail, status, duration_ms, exchange, finished_at)
+        created_at, attempts, outcome, reason, detail, status, duration_ms, exchange, event, mappings, finished_at)
     SELECT *, %s FROM gone
-    RETURNING space_id, connection_id, destination_id, outcome, reason
+    RETURNING space_id, connection_id, destination_id, outcome, reason, kind, event, mappings, created_at, finished_at
 )
-SELECT space_id, connection_id, destination_id, outcome, coalesce(reason, ''), count(*) FROM logged
-GROUP BY 1, 2, 3, 4, 5
+SELECT space_id, connection_id, destination_id, outcome, coalesce(reason, ''), kind, coalesce(event, ''),
+    coalesce(mappings, ''), date_bin('5 minutes', created_at, '2000-01-01 00:00:00+00'),
+    CASE WHEN outcome = 'delivered' THEN
+        ceil(4 * ln(greatest(extract(epoch FROM finished_at - created_at)::float8 * 1000, 1)) / ln(2))::integer
+    END, count(*)
+FROM logged GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 """
 RETRY = """
 WITH given AS (
@@ -72,6 +79,37 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     first_attempt_at: datetime | None = None
     next_attempt_at: datetime | None = None
     done: str | None = None
+    # JSON: {mapping id: "delivered" or a reason code}, of a finished call.
+    mappings: str | None = None
+
+
+class Group(NamedTuple):
+    """Finished calls that are alike: what FINISH returns. `created_at` is the start of a bucket."""
+
+    space_id: int
+    connection_id: int
+    destination_id: int
+    outcome: str
+    reason: str
+    kind: str
+    event: str
+    mappings: str
+    created_at: datetime
+    step: int | None
+    calls: int
+
+    def tally(self) -> Tally:
+        return Tally(
+            space_id=self.space_id,
+            destination_id=self.destination_id,
+            connection_id=self.connection_id,
+            created_at=self.created_at,
+            outcome=self.outcome,
+            reason=self.reason,
+            kind=self.kind,
+            event=self.event,
+            calls=self.calls,
+        )
 
 
 def record(results: Sequence[Result], *, now: datetime) -> None:
@@ -87,25 +125,46 @@ def record(results: Sequence[Result], *, now: datetime) -> None:
         if result.attempts and (result.outcome is None or result.outcome == Outcome.FAILED)
     ]
     with transaction.atomic(), database.cursor() as cursor:
-        counts: list[Count] = []
+        groups: list[Group] = []
         if finished:
             cursor.execute(FINISH, [_json(finished), now])
-            counts = [
-                Count(
-                    space_id=space_id,
-                    connection_id=connection_id,
-                    destination_id=destination_id,
-                    outcome=outcome,
-                    reason=reason,
-                    calls=calls,
-                )
-                for space_id, connection_id, destination_id, outcome, reason, calls in cursor.fetchall()
-            ]
+            groups = [Group(*row) for row in cursor.fetchall()]
         if retried:
             cursor.execute(RETRY, [_json(retried), HELD])
         if failed:
             cursor.execute(ATTEMPTS, [now, _json(failed)])
-        counters.add(counts, now=now)
+        count(groups, now=now)
+
+
+def count(groups: Sequence[Group], *, now: datetime) -> None:
+    """Enter finished calls into the books, by block."""
+    counters.add(
+        [
+            Count(
+                space_id=group.space_id,
+                connection_id=group.connection_id,
+                destination_id=group.destination_id,
+                outcome=group.outcome,
+                reason=group.reason,
+                calls=group.calls,
+            )
+            for group in groups
+        ],
+        now=now,
+    )
+    tallies.add(tally for group in groups for tally in tallies.with_mappings(group.tally(), group.mappings))
+    tallies.add_latencies(
+        Latency(
+            space_id=group.space_id,
+            destination_id=group.destination_id,
+            connection_id=group.connection_id,
+            created_at=group.created_at,
+            step=group.step,
+            calls=group.calls,
+        )
+        for group in groups
+        if group.step is not None
+    )
 
 
 def _json(rows: list[dict[str, object]]) -> str:
@@ -126,6 +185,7 @@ def _row(result: Result) -> dict[str, object]:
         "status": result.status,
         "duration_ms": result.duration_ms,
         "exchange": result.exchange,
+        "mappings": result.mappings,
     }
     if result.outcome is None:
         row |= {
