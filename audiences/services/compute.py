@@ -20,7 +20,7 @@ from audiences.models import Audience, ChangedProfiles
 from audiences.services.definitions import Compiled, audience_references, compiled
 from audiences.services.following import Evaluated, follow
 from audiences.services.locks import try_lock_space
-from delivery.services.emit import Change, emit_changes
+from delivery.services.emit import Change, connected_computations, emit_changes
 from delivery.services.resending import resend_to_new_identifiers
 from engine.conditions import Mentions
 from spaces.models import Space
@@ -144,41 +144,43 @@ def _count_and_emit(*, space: Space, audiences: Sequence[Compiled], changes: lis
     by_audience: dict[int, list[Entered]] = defaultdict(list)
     for change in changes:
         by_audience[change.audience_id].append(change)
-    for item in sorted(audiences, key=lambda one: one.audience.pk):
-        own = by_audience.get(item.audience.pk)
-        if not own:
-            continue
-        emit_changes(
-            space=space,
-            computation_id=item.audience.public_id,
-            changes=[Change(profile_id=change.profile_id, value=change.is_member) for change in own],
-            now=now,
-        )
-        entered = sum(1 for change in own if change.is_member)
-        _count(space_id=space.pk, audience_id=item.audience.pk, entered=entered, left=len(own) - entered, now=now)
+    changed = sorted((item.audience for item in audiences if item.audience.pk in by_audience), key=lambda one: one.pk)
+    connected = connected_computations(space=space, computation_ids=[audience.public_id for audience in changed])
+    for audience in changed:
+        if audience.public_id in connected:
+            emit_changes(
+                space=space,
+                computation_id=audience.public_id,
+                changes=[
+                    Change(profile_id=change.profile_id, value=change.is_member) for change in by_audience[audience.pk]
+                ],
+                now=now,
+            )
+    _count(space_id=space.pk, by_audience=by_audience, now=now)
 
 
-def _count(*, space_id: int, audience_id: int, entered: int, left: int, now: datetime) -> None:
+def _count(*, space_id: int, by_audience: Mapping[int, Sequence[Entered]], now: datetime) -> None:
+    """Add the entries and exits to the sizes and to the counts of this hour."""
+    if not by_audience:
+        return
+    entered = [sum(change.is_member for change in own) for own in by_audience.values()]
+    left = [len(own) - count for own, count in zip(by_audience.values(), entered, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            WITH sized AS (
-                UPDATE audience_row SET size = size + %(delta)s WHERE id = %(audience)s RETURNING size
+            WITH counted AS (
+                SELECT * FROM unnest(%(audiences)s::bigint[], %(entered)s::bigint[], %(left)s::bigint[])
+                AS c(audience_id, entered, "left")
+            ), sized AS (
+                UPDATE audience_row AS a SET size = a.size + c.entered - c."left" FROM counted c
+                WHERE a.id = c.audience_id RETURNING c.audience_id, c.entered, c."left", a.size
             )
             INSERT INTO membership_count AS c (space_id, audience_id, hour, entered, "left", size)
-            SELECT %(space)s, %(audience)s, date_trunc('hour', %(now)s::timestamptz), %(entered)s, %(left)s, size
-            FROM sized
+            SELECT %(space)s, audience_id, date_trunc('hour', %(now)s::timestamptz), entered, "left", size FROM sized
             ON CONFLICT (space_id, audience_id, hour) DO UPDATE
-            SET entered = c.entered + excluded.entered, "left" = c.left + excluded.left, size = excluded.size
+            SET entered = c.entered + excluded.entered, "left" = c."left" + excluded."left", size = excluded.size
             """.replace("audience_row", Audience._meta.db_table),
-            {
-                "delta": entered - left,
-                "audience": audience_id,
-                "space": space_id,
-                "now": now,
-                "entered": entered,
-                "left": left,
-            },
+            {"audiences": list(by_audience), "entered": entered, "left": left, "space": space_id, "now": now},
         )
 
 

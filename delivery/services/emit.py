@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import connection as database
+from django.db.models import QuerySet
 
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
@@ -22,6 +23,7 @@ from delivery.services.counters import Count
 from delivery.services.engage_sources import Routing
 from delivery.services.enrichment import Enriched, Values, enriched_by, extra_of, load_values
 from delivery.services.sent_values import Noted, note, remember
+from delivery.services.tallies import Tally
 from delivery.services.targets import (
     CARRIED,
     NOBODY,
@@ -42,7 +44,6 @@ from delivery.services.targets import (
     looked_up,
     newest_only,
 )
-from delivery.services.tallies import Tally
 from delivery.tasks import deliver, sync_lists
 from engine.payloads import integrations_for
 from spaces.models import Space
@@ -73,6 +74,18 @@ class Change:
     value: bool
 
 
+def connected_computations(*, space: Space, computation_ids: Sequence[str]) -> set[str]:
+    """Which of these computations have a connection that `emit_changes` has something to do for."""
+    if not computation_ids:
+        return set()
+    wanted = _switched_on(space).filter(computation_id__in=computation_ids)
+    return set(wanted.order_by().values_list("computation_id", flat=True))
+
+
+def _switched_on(space: Space) -> QuerySet[Connection]:
+    return Connection.objects.in_space(space).filter(removed_at=None, is_enabled=True, destination__deleted_at=None)
+
+
 def emit_changes(
     *,
     space: Space,
@@ -91,8 +104,8 @@ def emit_changes(
     A disabled destination gets what it missed by a run over all members, which waits until it is enabled.
     """
     switched_on = list(
-        Connection.objects.in_space(space)
-        .filter(computation_id=computation_id, removed_at=None, is_enabled=True, destination__deleted_at=None)
+        _switched_on(space)
+        .filter(computation_id=computation_id)
         .select_related("destination", "destination__always_sent")
         .order_by("id")
     )
