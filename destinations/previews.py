@@ -1,4 +1,4 @@
-"""What a mapping that is being edited would do with an event, and triggers in words."""
+"""What a mapping that is being edited makes of an event: verdict, the value of each field, payload, first request."""
 
 from __future__ import annotations
 
@@ -7,86 +7,103 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from destinations.config import build_config
-from destinations.kit.definition import Action
+from common.errors import FieldError
+from destinations.config import CompiledMapping
+from destinations.drafts import Draft, enriched, plan_draft
 from destinations.kit.http import Request
 from destinations.kit.redaction import shown_request
-from destinations.models import Destination
-from destinations.models import Mapping as MappingRow
-from destinations.pipeline import plan
+from destinations.pipeline import Call
+from destinations.resolving import INTERNAL_PREFIX, RESERVED, ROOT_DIRECTIVE
 from destinations.services.mappings import problems_of
-from engine.fql import FqlError, parse
-from engine.jstext import text
+from destinations.triggers import Explanation, Piece, explain, marked, trigger_rows, trigger_words
+from engine import mapping as mapping_kit
+from engine.mapping.payload import PayloadError, prepare_payload
 
-_FIELDS = {
-    "event-type": "Event type",
-    "event": "Event name",
-    "name": "Name",
-    "userId": "User ID",
-    "event-property": "properties.",
-    "event-trait": "traits.",
-    "event-context": "context.",
-}
-_OPERATORS = {
-    "=": "is",
-    "!=": "is not",
-    "number_equals": "is",
-    "number_not_equals": "is not",
-    "<": "is less than",
-    "<=": "is at most",
-    ">": "is more than",
-    ">=": "is at least",
-    "contains": "contains",
-    "not_contains": "does not contain",
-    "starts_with": "starts with",
-    "not_starts_with": "does not start with",
-    "ends_with": "ends with",
-    "not_ends_with": "does not end with",
-    "exists": "exists",
-    "not_exists": "does not exist",
-    "is_true": "is true",
-    "is_false": "is false",
-}
-_NO_VALUE = frozenset({"exists", "not_exists", "is_true", "is_false"})
+LONGEST = 160
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldValue:
+    """What one field gets from the sample: `text` is JSON, cut for a row; "" with is_missing where there is nothing."""
+
+    text: str = ""
+    is_missing: bool = False
+    error: str = ""
 
 
 @dataclass(kw_only=True)
 class Preview:
     """`problems` keep the mapping from being saved; `detail` says why the event goes no further."""
 
-    problems: list[str]
+    problems: list[FieldError]
     words: list[str]
+    rows: dict[str, Any] | None
+    trigger_pieces: list[Piece]
+    explanation: Explanation | None = None
     matches: bool = False
     detail: str = ""
     payload: Any = None
     request: dict[str, Any] | None = None
-    rows: dict[str, Any] | None = None
+    values: dict[str, FieldValue] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
     @property
     def rows_json(self) -> str:
         return json.dumps(self.rows)
 
+    @property
+    def other_problems(self) -> list[str]:
+        """Problems that are shown at no row and not in the trigger."""
+        return [
+            problem.detail
+            for problem in self.problems
+            if not problem.path.startswith("/trigger")
+            and problem.path.split("/")[2:3] != []
+            and not self._at_row(problem)
+        ]
 
-def preview(
-    *, config_of: Destination, action: Action, trigger: str, fields: Mapping[str, Any], event: Mapping[str, Any]
-) -> Preview:
-    """Run the edited mapping through the pipeline of deliveries, up to the first request."""
+    def _at_row(self, problem: FieldError) -> bool:
+        parts = problem.path.split("/")
+        return len(parts) > 2 and parts[1] == "fields" and parts[2] in self.values
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the REST API."""
+        return {
+            "problems": [problem.as_dict() for problem in self.problems],
+            "matches": self.matches,
+            "detail": self.detail,
+            "conditions": [
+                {"words": verdict.words, "holds": verdict.ok, "found": verdict.found}
+                for verdict in (self.explanation.verdicts if self.explanation else ())
+            ],
+            "fields": {
+                key: {"value": value.text, "missing": value.is_missing, "error": value.error}
+                for key, value in self.values.items()
+            },
+            "payload": self.payload,
+            "request": self.request,
+            "errors": self.errors,
+        }
+
+
+def preview(draft: Draft, event: Mapping[str, Any], *, traits: Mapping[str, Any] | None = None) -> Preview:
+    """Run the draft through the pipeline of deliveries, up to the first request.
+
+    `traits` are values of the enriched traits, laid under the event.
+    """
+    sample = enriched(event, traits or {})
     shown = Preview(
-        problems=[problem.detail for problem in problems_of(action, trigger, fields)],
-        words=trigger_words(trigger),
-        rows=trigger_rows(trigger),
+        problems=problems_of(draft.action, draft.trigger, draft.fields),
+        words=trigger_words(draft.trigger),
+        rows=trigger_rows(draft.trigger),
+        trigger_pieces=marked(draft.trigger),
+        explanation=explain(draft.trigger, sample),
     )
-    row = MappingRow(
-        destination=config_of, public_id="preview", action=action.key, name="This mapping", trigger=trigger
-    )
-    row.fields, row.is_enabled = dict(fields), True
-    config = build_config(config_of, [row])
-    planned = plan(config, event, is_test=True, only_mapping="preview")
+    config = draft.config()
+    shown.values = _values(draft, config.mappings[0], sample, shown.problems)
+    planned = plan_draft(config, sample)
     if not planned.calls:
         shown.detail = planned.outcome.sentence if planned.outcome else ""
-        if planned.outcome is not None and planned.outcome.code == "NO_MATCHING_MAPPING":
-            shown.detail = "The trigger does not match this event."
         return shown
     call = planned.calls[0]
     shown.matches = True
@@ -94,16 +111,68 @@ def preview(
         shown.errors.append(call.problem.detail)
         return shown
     shown.payload = call.payload
+    _add_request(shown, call, config.secret_values)
+    return shown
+
+
+def _add_request(shown: Preview, call: Call, secrets: tuple[str, ...]) -> None:
     conversation = call.run()
     try:
         request: Request = next(conversation)
-        shown.request = shown_request(request, config.secret_values)
+        shown.request = shown_request(request, secrets)
         shown.request["headers"] = _without_signatures(shown.request["headers"])
     except StopIteration as stop:
         shown.errors.append(stop.value.detail)
     finally:
         conversation.close()
-    return shown
+
+
+def _values(
+    draft: Draft, compiled: CompiledMapping, event: Mapping[str, Any], problems: list[FieldError]
+) -> dict[str, FieldValue]:
+    """The value of every field that can be seen, each resolved on its own, then checked all together."""
+    if ROOT_DIRECTIVE in draft.fields:
+        return {}
+    declared = [item for item in draft.action.fields if item.key not in RESERVED]
+    resolved: dict[str, Any] = {}
+    errors = _problems_by_field(problems)
+    for item in declared:
+        told = draft.fields.get(item.key)
+        if told is None or item.key in errors or item.key.startswith(INTERNAL_PREFIX):
+            continue
+        try:
+            resolved |= mapping_kit.compile({item.key: told}).resolve(event)
+        except mapping_kit.MappingError as error:
+            errors[item.key] = str(error)
+    payload: dict[str, Any] = resolved
+    try:
+        payload = prepare_payload(resolved, declared, is_batch=compiled.steering.is_batched)
+    except PayloadError as error:
+        for problem in error.problems:
+            errors.setdefault(problem.key, problem.message)
+    found = {}
+    for item in declared:
+        value = payload.get(item.key)
+        found[item.key] = FieldValue(
+            text="" if value is None else _short(value),
+            is_missing=value is None,
+            error=errors.get(item.key, ""),
+        )
+    return found
+
+
+def _problems_by_field(problems: list[FieldError]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for problem in problems:
+        parts = problem.path.split("/")
+        if len(parts) > 2 and parts[1] == "fields" and problem.code != "required":
+            found.setdefault(parts[2], problem.detail)
+    return found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _without_signatures(headers: Mapping[str, str]) -> dict[str, str]:
@@ -111,58 +180,3 @@ def _without_signatures(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: "computed when it is sent" if "signature" in name.lower() else value for name, value in headers.items()
     }
-
-
-def trigger_rows(trigger: str) -> dict[str, Any] | None:
-    """A trigger of one level as `{"operator", "rows": [{"type", "name", "operator", "value"}]}` for the row editor.
-
-    None for what rows cannot show: nested groups, a text that does not parse, conditions that would be lost.
-    """
-    try:
-        tree = parse(trigger).tree
-    except FqlError:
-        return None
-    children = tree.get("children") or []
-    rows = []
-    for child in children:
-        if not isinstance(child, dict) or child.get("type") not in _FIELDS or child.get("operator") not in _OPERATORS:
-            return None
-        operator = str(child["operator"])
-        rows.append(
-            {
-                "type": child["type"],
-                "name": child.get("name", ""),
-                "operator": {"number_equals": "=", "number_not_equals": "!="}.get(operator, operator),
-                "value": "" if operator in _NO_VALUE else text(child.get("value")),
-            }
-        )
-    return {"operator": tree.get("operator", "and"), "rows": rows} if rows else None
-
-
-def trigger_words(trigger: str) -> list[str]:
-    """The conditions of a trigger, one sentence each, led by AND or OR; empty for a text that does not parse."""
-    try:
-        tree = parse(trigger).tree
-    except FqlError:
-        return []
-    return _group_words(tree)
-
-
-def _group_words(group: Mapping[str, Any]) -> list[str]:
-    joiner = "and" if group.get("operator") == "and" else "or"
-    words = []
-    for number, child in enumerate(group.get("children") or ()):
-        if not isinstance(child, dict):
-            continue
-        said = f"({' '.join(_group_words(child))})" if child.get("type") == "group" else _condition_words(child)
-        words.append(f"{joiner} {said}" if number else said)
-    return words
-
-
-def _condition_words(condition: Mapping[str, Any]) -> str:
-    kind, operator = str(condition.get("type")), str(condition.get("operator"))
-    subject = _FIELDS.get(kind, kind)
-    if subject.endswith("."):
-        subject += str(condition.get("name", ""))
-    verb = _OPERATORS.get(operator, operator)
-    return f"{subject} {verb}" if operator in _NO_VALUE else f"{subject} {verb} {condition.get('value')}"

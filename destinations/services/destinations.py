@@ -165,11 +165,6 @@ def resume_destination(*, destination: Destination, actor: User | None) -> Desti
     return destination
 
 
-def touch(destination: Destination) -> None:
-    """Make the workers compile the destination again: every change to its mappings does this."""
-    destination.save(update_fields=["updated_at"])
-
-
 def _install_presets(destination: Destination, definition: DestinationDefinition, values: Mapping[str, Any]) -> None:
     for position, preset in enumerate(definition.presets):
         action = definition.action(preset.action)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -13,15 +13,16 @@ from destinations.kit.definition import Action
 from destinations.models import Destination
 from destinations.models import Mapping as MappingRow
 from destinations.resolving import INTERNAL_PREFIX, RESERVED
-from destinations.services.destinations import touch
 from engine import mapping as mapping_kit
 from engine.fql import FqlError, lint, parse
+from engine.payloads import overlaps
 from spaces import audit
 from spaces.models import User
 from spaces.names import clean_name
 
 LIMIT = 50
 COPY = " (Copy)"
+MOST_ENRICHMENTS = 50
 
 
 @transaction.atomic
@@ -33,11 +34,13 @@ def create_mapping(
     name: str,
     trigger: str | None = None,
     fields: Mapping[str, Any] | None = None,
+    enrichments: Sequence[str] = (),
     is_enabled: bool = False,
 ) -> MappingRow:
     """A new mapping, disabled unless asked otherwise ("Save and enable"). The 51st is refused.
 
-    Trigger and fields default to those of the action. InvalidError lists all problems, with their paths.
+    Trigger and fields default to those of the action; `enrichments` are keys of traits that calls shall carry along.
+    InvalidError lists all problems, with their paths.
     """
     destination = _locked(destination)
     if destination.mappings.count() >= LIMIT:
@@ -49,6 +52,7 @@ def create_mapping(
         fields = found.default_fields() if fields is None else fields
     name = _checked_name(name, errors)
     _check(found, trigger or "", fields or {}, errors)
+    traits = _checked_enrichments(enrichments, errors)
     _refuse(errors)
     last = destination.mappings.order_by("-position").values_list("position", flat=True).first()
     mapping = MappingRow.objects.create(
@@ -57,10 +61,11 @@ def create_mapping(
         name=name,
         trigger=(trigger or "").strip(),
         fields=dict(fields or {}),
+        enrichments=traits,
         is_enabled=is_enabled,
         position=0 if last is None else last + 1,
     )
-    touch(destination)
+    _touch(destination)
     _record(mapping, actor, "mapping.created", None, _shown(mapping))
     return mapping
 
@@ -73,6 +78,7 @@ def update_mapping(
     name: str | None = None,
     trigger: str | None = None,
     fields: Mapping[str, Any] | None = None,
+    enrichments: Sequence[str] | None = None,
     is_enabled: bool | None = None,
     based_on: str = "",
 ) -> MappingRow:
@@ -88,12 +94,14 @@ def update_mapping(
         mapping.trigger = trigger.strip()
     if fields is not None:
         mapping.fields = dict(fields)
+    if enrichments is not None:
+        mapping.enrichments = _checked_enrichments(enrichments, errors)
     if is_enabled is not None:
         mapping.is_enabled = is_enabled
     _check(_action(destination, mapping.action, errors), mapping.trigger, mapping.fields, errors)
     _refuse(errors)
     mapping.save()
-    touch(destination)
+    _touch(destination)
     if _shown(mapping) != before:
         _record(mapping, actor, "mapping.updated", before, _shown(mapping))
     return mapping
@@ -105,7 +113,7 @@ def set_mapping_enabled(*, mapping: MappingRow, actor: User | None, is_enabled: 
     if mapping.is_enabled != is_enabled:
         mapping.is_enabled = is_enabled
         mapping.save(update_fields=["is_enabled", "updated_at"])
-        touch(destination)
+        _touch(destination)
         action = "mapping.enabled" if is_enabled else "mapping.disabled"
         _record(mapping, actor, action, {"is_enabled": not is_enabled}, {"is_enabled": is_enabled})
     return mapping
@@ -113,7 +121,7 @@ def set_mapping_enabled(*, mapping: MappingRow, actor: User | None, is_enabled: 
 
 @transaction.atomic
 def duplicate_mapping(*, mapping: MappingRow, actor: User | None) -> MappingRow:
-    """An exact copy, named `<Original> (Copy)`, disabled."""
+    """An exact copy with its enrichments, named `<Original> (Copy)`, disabled (F165)."""
     destination, mapping = _locked_mapping(mapping)
     longest = MappingRow._meta.get_field("name").max_length or 120
     return create_mapping(
@@ -123,6 +131,7 @@ def duplicate_mapping(*, mapping: MappingRow, actor: User | None) -> MappingRow:
         name=mapping.name[: longest - len(COPY)] + COPY,
         trigger=mapping.trigger,
         fields=mapping.fields,
+        enrichments=mapping.enrichments,
     )
 
 
@@ -131,7 +140,7 @@ def delete_mapping(*, mapping: MappingRow, actor: User | None) -> None:
     destination, mapping = _locked_mapping(mapping)
     _record(mapping, actor, "mapping.deleted", _shown(mapping), None)
     mapping.delete()
-    touch(destination)
+    _touch(destination)
 
 
 def problems_of(action: Action, trigger: str, fields: Mapping[str, Any]) -> list[FieldError]:
@@ -192,6 +201,38 @@ def _action(destination: Destination, key: str, errors: list[FieldError]) -> Act
     return action
 
 
+def _checked_enrichments(given: Any, errors: list[FieldError]) -> list[str]:
+    """Keys of traits (dots lead into objects), each once; none may hold another."""
+    if not isinstance(given, list | tuple) or not all(isinstance(key, str) for key in given):
+        detail = "Give a list of keys of traits, such as plan or address.city."
+        errors.append(FieldError(path="/enrichments", code="invalid", detail=detail))
+        return []
+    found = list(dict.fromkeys(key.strip() for key in given if key.strip()))
+    if len(found) > MOST_ENRICHMENTS:
+        detail = f"Choose at most {MOST_ENRICHMENTS} traits."
+        errors.append(FieldError(path="/enrichments", code="too_many", detail=detail))
+    for number, key in enumerate(found):
+        if len(key) > 255 or "" in key.split(".") or "\x00" in key:
+            detail = f"{key[:60]!r} is no key of a trait."
+            errors.append(FieldError(path=f"/enrichments/{number}", code="invalid", detail=detail))
+        elif other := next((one for one in found[:number] if overlaps(one, key)), None):
+            detail = f"{other} and {key} cannot hold each other. Choose one of the two."
+            errors.append(FieldError(path=f"/enrichments/{number}", code="duplicate", detail=detail))
+    return found
+
+
+def _touch(destination: Destination) -> None:
+    """Let the workers compile it again, and keep what its enabled mappings ask for."""
+    wanted = (
+        destination.mappings.filter(is_enabled=True).order_by("position", "pk").values_list("enrichments", flat=True)
+    )
+    traits: list[str] = []
+    for keys in wanted:
+        traits += [key for key in keys if not any(overlaps(key, other) for other in traits)]
+    destination.mapping_traits = traits
+    destination.save(update_fields=["mapping_traits", "updated_at"])
+
+
 def _checked_name(name: str, errors: list[FieldError]) -> str:
     try:
         return clean_name(name)
@@ -212,6 +253,7 @@ def _shown(mapping: MappingRow) -> dict[str, Any]:
         "action": mapping.action,
         "trigger": mapping.trigger,
         "fields": mapping.fields,
+        "enrichments": mapping.enrichments,
         "is_enabled": mapping.is_enabled,
     }
 

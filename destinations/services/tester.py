@@ -51,16 +51,20 @@ def new_test_message_id() -> str:
 
 def read_event(text: str) -> dict[str, Any]:
     """The JSON of the editor as an event; InvalidError at /event says where it breaks."""
+    return checked_event(read_object(text, path="/event", what="The event"))
+
+
+def read_object(text: str, *, path: str, what: str) -> Any:
+    """Strict JSON that a person wrote. InvalidError at `path` names line and column."""
     if len(text) > EVENT_LIMIT:
-        raise InvalidError.at("/event", f"The event is longer than {EVENT_LIMIT:,} characters.", "too_long")
+        raise InvalidError.at(path, f"{what} is longer than {EVENT_LIMIT:,} characters.", "too_long")
     try:
-        event = json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         detail = f"This is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}."
-        raise InvalidError.at("/event", detail, "invalid_json") from None
+        raise InvalidError.at(path, detail, "invalid_json") from None
     except (ValueError, RecursionError) as error:
-        raise InvalidError.at("/event", f"This is not valid JSON: {error}.", "invalid_json") from None
-    return checked_event(event)
+        raise InvalidError.at(path, f"This is not valid JSON: {error}.", "invalid_json") from None
 
 
 def checked_event(event: Any) -> dict[str, Any]:
@@ -99,8 +103,12 @@ def send_test_event(
     checked = checked_event(dict(event))
     checked.setdefault("messageId", new_test_message_id())
     planned = plan(config, checked, is_test=True, only_mapping=only_mapping, now=timezone.now())
-    result = _storable(_run(config, planned))
-    test = EventTest.objects.create(destination=destination, sent_by=sent_by, event=checked, result=result)
+    return keep(destination=destination, sent_by=sent_by, event=checked, result=send_plan(config, planned))
+
+
+def keep(*, destination: Destination, sent_by: User | None, event: dict[str, Any], result: dict[str, Any]) -> EventTest:
+    """Store a test among the last 20 of its destination."""
+    test = EventTest.objects.create(destination=destination, sent_by=sent_by, event=event, result=result)
     with transaction.atomic():
         kept = EventTest.objects.filter(destination=destination).order_by("-pk").values_list("pk", flat=True)[:KEPT]
         EventTest.objects.filter(destination=destination).exclude(pk__in=list(kept)).delete()
@@ -114,6 +122,11 @@ def build_only(
     config = _testable(destination)
     checked = checked_event(dict(event))
     planned = plan(config, checked, is_test=True, only_mapping=only_mapping, now=timezone.now())
+    return build_plan(config, planned)
+
+
+def build_plan(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
+    """The result of a plan whose calls are built and not made."""
     calls = []
     for call in planned.calls:
         conversation = call.run()
@@ -150,13 +163,15 @@ def _testable(destination: Destination) -> DestinationConfig:
     return config
 
 
-def _run(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
+def send_plan(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
+    """Make the calls of a plan and wait for the answers; the result as in `send_test_event`."""
     calls = []
     tokens = StoredTokens(config)
     for call in planned.calls:
         verdict, exchanges = _talk(call, tokens)
         calls.append(_shown_call(call, verdict, exchanges, tokens.secret_values))
-    return _result(config, planned, calls, is_sent=True)
+    result: dict[str, Any] = _storable(_result(config, planned, calls, is_sent=True))
+    return result
 
 
 def _talk(call: Call, tokens: StoredTokens) -> tuple[Verdict, list[dict[str, Any]]]:
