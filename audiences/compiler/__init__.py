@@ -1,7 +1,7 @@
 """Conditions as SQL over a scope of profiles: the twin of `engine.conditions.evaluate`.
 
 compile_audiences(space_id, [CompiledInput(audience_id=, condition=, include_anonymous=, historical_from=)], scope, now,
-                  *, references={key or id: audience row id}, changed_only=False) -> Query(sql, params)
+                  *, references=References(...), changed_only=False) -> Query(sql, params)
 preview_query(space_id, condition, now, *, options=Options(...), scope=None, references=..., sample_size=20) -> Query
 in_statements([CompiledInput, …]) -> groups that one compile_audiences call can take (about 450 nodes each)
 scope: Everyone() | TheseProfiles(ids=[...]) | IdRange(first=, last=)
@@ -12,15 +12,18 @@ Run with `cursor.execute(query.sql, query.params)`. What the rows are: `queries`
 from __future__ import annotations
 
 from audiences.compiler.queries import CompiledInput, compile_audiences, in_statements, preview_query
+from audiences.compiler.references import NO_REFERENCES, References
 from audiences.compiler.scopes import Everyone, IdRange, Scope, TheseProfiles
 from audiences.compiler.statement import CompileError, Query
 
 __all__ = [
+    "NO_REFERENCES",
     "CompileError",
     "CompiledInput",
     "Everyone",
     "IdRange",
     "Query",
+    "References",
     "Scope",
     "TheseProfiles",
     "compile_audiences",

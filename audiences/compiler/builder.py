@@ -4,16 +4,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from audiences.compiler.belonging import belongings
 from audiences.compiler.events import FUTURE, event_verdict, thresholds
-from audiences.compiler.scopes import Scope, TheseProfiles, within
+from audiences.compiler.references import References
+from audiences.compiler.scopes import Scope, TheseProfiles, UsersOf, within
 from audiences.compiler.statement import NEVER, CompileError, Statement
 from audiences.compiler.trees import Verdict, combined, negated
-from audiences.compiler.values import flips_at, holds, relative_interval, walk
-from engine.conditions.nodes import AllNode, AnyNode, AudienceNode, Condition, EventNode, Node, NotNode, TraitNode
+from audiences.compiler.users import Users
+from audiences.compiler.values import flips_at, holds, place, relative_interval
+from engine.conditions.nodes import (
+    AllNode,
+    AnyNode,
+    AudienceNode,
+    Condition,
+    EventNode,
+    JourneyStepNode,
+    Node,
+    NotNode,
+    TraitNode,
+    UsersNode,
+)
 from engine.conditions.operators import RELATIVE_DATES
 from engine.conditions.profile_state import KNOWN_IDENTIFIERS, Options
 from profiles.models import ACCOUNTS, USERS
@@ -50,31 +64,37 @@ class Builder:
         collection: str,
         scope: Scope,
         now: datetime,
-        references: Mapping[str, int],
+        references: References,
         *,
         is_timed: bool,
+        outer: Statement | None = None,
     ) -> None:
-        self.statement = Statement(space_id=space_id, now=now, is_timed=is_timed)
+        """`outer` is the statement of accounts in which this one is about their users."""
+        self.statement = Statement(space_id=space_id, now=now, is_timed=is_timed, outer=outer)
+        self.space_id, self.now = space_id, now
+        self.prefix = "" if outer is None else "user_"
+        self.users: Users | None = None
         self.collection = COLLECTIONS[collection]
         self.scope = scope
         self.references = references
         self.only_with_events = False
 
     def verdict(self, condition: Condition, options: Options) -> Verdict:
-        found = self._node(condition.where, options)
+        found = self.node(condition.where, options)
         if self.collection != USERS or options.include_anonymous:
             return found
         known = self._has_identifier(KNOWN_IDENTIFIERS)
         changes = NEVER if found.flips_at == NEVER else f"(CASE WHEN {known} THEN {found.flips_at} ELSE {NEVER} END)"
         return Verdict(holds=f"({known} AND {found.holds})", flips_at=changes)
 
-    def _node(self, node: Node, options: Options) -> Verdict:
+    def node(self, node: Node, options: Options) -> Verdict:  # noqa: PLR0911 - one a kind of node
+        """The verdict on one condition or group, over the facts `f`."""
         match node:
             case AllNode() | AnyNode():
-                children = [self._node(child, options) for child in node.children]
+                children = [self.node(child, options) for child in node.children]
                 return combined(children, is_all=isinstance(node, AllNode))
             case NotNode():
-                return negated(self._node(node.child, options))
+                return negated(self.node(node.child, options))
             case EventNode():
                 return event_verdict(node, options, self.statement)
             case TraitNode():
@@ -82,24 +102,55 @@ class Builder:
             case AudienceNode():
                 member = self._membership(node.audience)
                 return Verdict(holds=member if node.member else f"(NOT {member})")
+            case JourneyStepNode():
+                member = self._step(node.step)
+                return Verdict(holds=member if node.member else f"(NOT {member})")
+            case UsersNode():
+                return self._users().verdict(node, options)
         found = self._has_identifier([node.identifier])
         return Verdict(holds=found if node.exists else f"(NOT {found})")
 
     def _trait(self, node: TraitNode) -> Verdict:
         statement = self.statement
-        value = walk("s.traits", node.test.path, statement)
-        holding = f"f.{statement.facts.add(holds(node.test, value, statement, traits='s.traits'))}"
+        found = place("s.traits", node.test.path, statement)
+        holding = f"f.{statement.facts.add(holds(node.test, found, statement, traits='s.traits'))}"
         if not statement.is_timed or node.test.operator not in RELATIVE_DATES:
             return Verdict(holds=holding)
-        change = flips_at(relative_interval(node.test, value, statement), statement)
+        change = flips_at(relative_interval(node.test, found.value, statement), statement)
         return Verdict(holds=holding, flips_at=f"f.{statement.facts.add(change)}")
 
     def _membership(self, reference: str) -> str:
-        audience_id = self.references.get(reference)
+        audience_id = self.references.audiences.get(reference)
         if audience_id is None:
             raise CompileError(f'No audience "{reference}" exists in this space; choose another.')
-        name = self.statement.memberships.setdefault(audience_id, f"m{len(self.statement.memberships)}")
-        return f"coalesce(f.{name}, false)"
+        if self.collection == USERS and audience_id in self.references.account_audiences:
+            columns, prefix = self.statement.account_memberships, "n"
+        else:
+            columns, prefix = self.statement.memberships, "m"
+        return f"coalesce(f.{columns.setdefault(audience_id, f'{prefix}{len(columns)}')}, false)"
+
+    def _step(self, reference: str) -> str:
+        step_id = self.references.steps.get(reference)
+        if step_id is None:
+            raise CompileError(f'No journey step "{reference}" exists in this space; choose another.')
+        columns = self.statement.steps
+        return f"coalesce(f.{columns.setdefault(step_id, f'j{len(columns)}')}, false)"
+
+    def _users(self) -> Users:
+        if self.users is None:
+            if isinstance(self.scope, UsersOf):
+                raise TypeError("Users have no users; the parser refuses it.")
+            people = Builder(
+                self.space_id,
+                "users",
+                UsersOf(accounts=self.scope),
+                self.now,
+                self.references,
+                is_timed=self.statement.is_timed,
+                outer=self.statement,
+            )
+            self.users = Users(people, self.scope)
+        return self.users
 
     def _has_identifier(self, kinds: Sequence[str]) -> str:
         statement = self.statement
@@ -116,31 +167,36 @@ class Builder:
         """`scope`, one for each kind of fact, and `facts` with a row a profile."""
         statement = self.statement
         facts = ["s.id", *statement.facts.select()]
-        joins = ["scope s"]
+        prefix = self.prefix
+        joins = [f"{prefix}scope s"]
         parts = [self._scope()]
         passes = self._passes()
         join = "JOIN" if self.skips_others(passes) else "LEFT JOIN"
         if len(passes) > 1:
-            parts.append(f"event_row AS MATERIALIZED ({self._events()})")
+            parts.append(f"{prefix}event_row AS MATERIALIZED ({self._events()})")
         for number, aggregates in enumerate(passes):
-            rows = "event_row" if len(passes) > 1 else f"({self._events()} OFFSET 0)"
+            rows = f"{prefix}event_row" if len(passes) > 1 else f"({self._events()} OFFSET 0)"
             picked = f"{', '.join(aggregates.columns)} FROM {rows} e{aggregates.where}"
-            parts.append(f"happened{number} AS (SELECT e.profile_id, {picked} GROUP BY e.profile_id)")
-            joins.append(f"{join} happened{number} h{number} ON h{number}.profile_id = s.id")
+            parts.append(f"{prefix}happened{number} AS (SELECT e.profile_id, {picked} GROUP BY e.profile_id)")
+            joins.append(f"{join} {prefix}happened{number} h{number} ON h{number}.profile_id = s.id")
         facts += statement.aggregates.columns.names()
-        if statement.memberships:
-            parts.append(f"belonging AS ({self._memberships()})")
-            facts += [f"b.{name}" for name in statement.memberships.values()]
-            joins.append("LEFT JOIN belonging b ON b.profile_id = s.id")
+        for number, (columns, rows) in enumerate(belongings(self.statement, self.references, self.scope)):
+            parts.append(f"{prefix}belonging{number} AS ({rows})")
+            facts += [f"b{number}.{name}" for name in columns]
+            joins.append(f"LEFT JOIN {prefix}belonging{number} b{number} ON b{number}.profile_id = s.id")
+        if self.users is not None:
+            parts += self.users.ctes()
+            facts += [f"u.{name}" for name in self.users.columns.names()]
+            joins.append("LEFT JOIN linked u ON u.account_id = s.id")
         # OFFSET 0 keeps the planner from repeating a fact's expression wherever a verdict reads it.
-        parts.append(f"facts AS (SELECT {', '.join(facts)} FROM {' '.join(joins)} OFFSET 0)")
+        parts.append(f"{prefix}facts AS (SELECT {', '.join(facts)} FROM {' '.join(joins)} OFFSET 0)")
         return parts
 
     def _scope(self) -> str:
         statement = self.statement
         tests = [f"p.space_id = {statement.space}", f"p.collection = {statement.param(self.collection, 'smallint')}"]
         tests += within(self.scope, "p.id", statement)
-        return f"scope AS NOT MATERIALIZED (SELECT p.id, p.traits FROM profile p WHERE {_and(tests)})"
+        return f"{self.prefix}scope AS NOT MATERIALIZED (SELECT p.id, p.traits FROM profile p WHERE {_and(tests)})"
 
     def _events(self) -> str:
         statement = self.statement
@@ -148,21 +204,32 @@ class Builder:
         columns = ["e.profile_id", "e.ts", *(f"e.{name}" for name in sorted(needed))]
         columns += ["s.traits"] if "traits" in statement.needed else []
         source, asked = "event e", _and(self._events_asked())
-        if isinstance(self.scope, TheseProfiles):
+        if self._is_few:
             # One look-up a profile by the primary key, whatever the statistics say: for few profiles in a big space
             # the index by event name reads everybody's events.
-            ids = statement.param(list(self.scope.ids), "bigint[]")
             source = (
-                f"unnest({ids}) AS i(id) CROSS JOIN LATERAL "
+                f"{self._ids()} AS i(id) CROSS JOIN LATERAL "
                 f"(SELECT e.* FROM event e WHERE e.profile_id = i.id AND {asked} OFFSET 0) e"
             )
             asked = "true"
         if "traits" in statement.needed:
-            source += " JOIN scope s ON s.id = e.profile_id"
+            source += f" JOIN {self.prefix}scope s ON s.id = e.profile_id"
         rows = f"SELECT {', '.join(columns)}, {self._kind()} AS k FROM {source} WHERE {asked}"
         if followers := statement.followers.select():
             rows = f"SELECT e.*, {', '.join(followers)} FROM ({rows} OFFSET 0) e"
         return rows
+
+    @property
+    def _is_few(self) -> bool:
+        return self.scope.is_few if isinstance(self.scope, UsersOf) else isinstance(self.scope, TheseProfiles)
+
+    def _ids(self) -> str:
+        """Of few profiles: their ids as a table, each once."""
+        if isinstance(self.scope, UsersOf):
+            return f"(SELECT DISTINCT l.profile_id FROM ({self.scope.ids(self.statement)}) l)"
+        if isinstance(self.scope, TheseProfiles):
+            return f"unnest({self.statement.param(list(self.scope.ids), 'bigint[]')})"
+        raise TypeError("The ids of this scope are not known.")
 
     def skips_others(self, passes: Sequence[_Pass] | None = None) -> bool:
         """Whether profiles without events have no row among the facts."""
@@ -175,7 +242,7 @@ class Builder:
         if not count:
             return []
         kinds = sorted(statement.names.named.values())
-        if count <= MOST_IN_ONE_PASS or not isinstance(self.scope, TheseProfiles):
+        if count <= MOST_IN_ONE_PASS or not self._is_few:
             return [_Pass(columns=statement.aggregates.columns.select(), where="")]
         groups = [frozenset(kinds[start::MOST_PASSES]) for start in range(min(MOST_PASSES, len(kinds)))]
         passes = [
@@ -191,7 +258,7 @@ class Builder:
     def _events_asked(self) -> list[str]:
         statement = self.statement
         tests = [f"e.space_id = {statement.space}"]
-        if not isinstance(self.scope, TheseProfiles):
+        if not self._is_few:
             tests += within(self.scope, "e.profile_id", statement)
         kinds = {kind for kind, _ in statement.names.named} | statement.names.wildcards
         asked = []
@@ -215,17 +282,6 @@ class Builder:
             test = "" if is_alone else f"e.type = {kind} AND "
             cases += [f"WHEN {test}e.name = {statement.param(name, 'text')} THEN {n}" for name, n in numbers.items()]
         return f"CASE {' '.join(cases)} ELSE 0 END"
-
-    def _memberships(self) -> str:
-        statement = self.statement
-        ids = statement.param(list(statement.memberships), "bigint[]")
-        tests = [f"m.space_id = {statement.space}", f"m.audience_id = ANY ({ids})", "m.is_member"]
-        tests += within(self.scope, "m.profile_id", statement)
-        columns = ", ".join(
-            f"bool_or(m.audience_id = {statement.param(audience_id, 'bigint')}) AS {name}"
-            for audience_id, name in statement.memberships.items()
-        )
-        return f"SELECT m.profile_id, {columns} FROM membership m WHERE {_and(tests)} GROUP BY m.profile_id"
 
 
 def _and(tests: Sequence[str]) -> str:

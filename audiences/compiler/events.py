@@ -11,9 +11,21 @@ from __future__ import annotations
 
 from audiences.compiler.statement import NEVER, Statement
 from audiences.compiler.trees import Verdict
-from audiences.compiler.values import Interval, holds, relative_interval, walk
+from audiences.compiler.values import Interval, Place, holds, place, relative_interval, walk
 from engine.conditions.instants import micros_of
-from engine.conditions.nodes import Before, Between, Child, Count, EventNode, Path, Since, Test, TraitValue, Within
+from engine.conditions.nodes import (
+    ELEMENTS,
+    Before,
+    Between,
+    Child,
+    Count,
+    EventNode,
+    Path,
+    Since,
+    Test,
+    TraitValue,
+    Within,
+)
 from engine.conditions.operators import RELATIVE_DATES
 from engine.conditions.profile_state import Options
 from profiles.models import EventType
@@ -139,7 +151,7 @@ def _base(node: EventNode, options: Options, statement: Statement) -> list[str]:
         if test.operator not in RELATIVE_DATES:
             if isinstance(test.operand, TraitValue):
                 statement.need("traits")
-            tests.append(holds(test, _property(node.type, "e", test.path, statement), statement, traits="e.traits"))
+            tests.append(holds(test, _place(node.type, "e", test.path, statement), statement, traits="e.traits"))
     _note_lower_bound(node, statement)
     return tests
 
@@ -204,6 +216,14 @@ def _span(node: EventNode) -> int | None:
     return node.window.start.micros if isinstance(node.window, Between) else None
 
 
+def _place(kind: str, alias: str, path: Path, statement: Statement) -> Place:
+    if ELEMENTS not in path:
+        return Place(value=_property(kind, alias, path, statement))
+    if alias == "e":
+        statement.need("properties")
+    return place(f"{alias}.properties", path, statement)
+
+
 def _property(kind: str, alias: str, path: Path, statement: Statement) -> str:
     if kind != "track" and path == (f"{kind}_name",):
         if alias == "e":
@@ -234,8 +254,8 @@ def _first_follower(node: EventNode, child: Child, base: list[str], options: Opt
     for test in child.properties:
         if isinstance(test.operand, TraitValue):
             statement.need("traits")
-        value = _property(child.type, "c", test.path, statement)
-        tests.append(holds(test, value, statement, traits="e.traits", parent=parent))
+        found = _place(child.type, "c", test.path, statement)
+        tests.append(holds(test, found, statement, traits="e.traits", parent=parent))
     return f"(CASE WHEN {_and(base)} THEN (SELECT min(c.ts) FROM event c WHERE {_and(tests)}) END)"
 
 

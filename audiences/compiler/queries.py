@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audiences.compiler.builder import Builder, wants_events
+from audiences.compiler.references import NO_REFERENCES, References
 from audiences.compiler.scopes import Everyone, Scope, within
 from audiences.compiler.statement import NEVER, Query
 from audiences.compiler.trees import Verdict
@@ -18,7 +19,6 @@ from engine.conditions.mentioning import walk
 from engine.conditions.nodes import Condition
 from engine.conditions.profile_state import Options
 
-NO_REFERENCES: Mapping[str, int] = {}
 SAMPLE_SIZE = 20
 MOST_NODES = 450
 """A node makes up to three columns, and PostgreSQL takes 1,664 of them."""
@@ -66,7 +66,7 @@ def compile_audiences(
     scope: Scope,
     now: datetime,
     *,
-    references: Mapping[str, int] = NO_REFERENCES,
+    references: References = NO_REFERENCES,
     changed_only: bool = False,
 ) -> Query:
     """One statement for all the audiences over the scope; they must be of one collection.
@@ -74,8 +74,8 @@ def compile_audiences(
     Rows: (profile_id, audience_id, is_member, recheck_at). With `changed_only` just those that differ from the stored
     membership, as (profile_id, audience_id, is_member, recheck_at, was_member, was_recheck_at, is_stored).
     More audiences than one statement holds: `in_statements` first.
-    `references` maps every audience key or id that the conditions name to the audience's row id; their stored
-    membership is read, so compute an audience after those it refers to. Raises CompileError for a missing one.
+    `references` resolves every audience and journey step that the conditions name; their stored membership is read, so
+    compute an audience after those it refers to. Raises CompileError for a missing one.
     """
     collection = _one_collection([item.condition for item in inputs])
     builder = Builder(space_id, collection, scope, now, references, is_timed=True)
@@ -124,7 +124,7 @@ def preview_query(
     *,
     options: Options,
     scope: Scope | None = None,
-    references: Mapping[str, int] = NO_REFERENCES,
+    references: References = NO_REFERENCES,
     sample_size: int = SAMPLE_SIZE,
 ) -> Query:
     """One row: (how many profiles belong, ids of up to `sample_size` of them, lowest first)."""

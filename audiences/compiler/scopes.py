@@ -28,7 +28,23 @@ class IdRange:
     last: int
 
 
-Scope = Everyone | TheseProfiles | IdRange
+@dataclass(frozen=True, kw_only=True)
+class UsersOf:
+    """The users of the accounts in a scope."""
+
+    accounts: Everyone | TheseProfiles | IdRange
+
+    @property
+    def is_few(self) -> bool:
+        return isinstance(self.accounts, TheseProfiles)
+
+    def ids(self, statement: Statement) -> str:
+        """SQL of their ids; one that belongs to two accounts comes twice."""
+        tests = [f"l.space_id = {statement.space}", *within(self.accounts, "l.account_id", statement)]
+        return f"SELECT l.profile_id FROM account_link l WHERE {' AND '.join(tests)}"  # noqa: S608 - our own text
+
+
+Scope = Everyone | TheseProfiles | IdRange | UsersOf
 
 
 def within(scope: Scope, column: str, statement: Statement) -> list[str]:
@@ -39,5 +55,7 @@ def within(scope: Scope, column: str, statement: Statement) -> list[str]:
         case IdRange():
             first, last = statement.param(scope.first, "bigint"), statement.param(scope.last, "bigint")
             return [f"{column} BETWEEN {first} AND {last}"]
+        case UsersOf():
+            return [f"{column} IN ({scope.ids(statement)})"]
         case _:
             return []

@@ -89,16 +89,20 @@ class EventNames:
 class Statement:
     """Collects what the conditions of one statement need. `is_timed` false leaves out everything about rechecks."""
 
-    def __init__(self, *, space_id: int, now: datetime, is_timed: bool) -> None:
+    def __init__(self, *, space_id: int, now: datetime, is_timed: bool, outer: Statement | None = None) -> None:
+        """With `outer`, the part of its text that is about other profiles: only the parameters are shared."""
         self.now = micros_of(now)
         self.is_timed = is_timed
-        self.params: dict[str, Any] = {}
-        self._known: dict[tuple[str, str], str] = {}
+        self.params: dict[str, Any] = {} if outer is None else outer.params
+        self._known: dict[tuple[str, str], str] = {} if outer is None else outer._known
         self.names = EventNames()
         self.followers = Columns("w")
         self.aggregates = Aggregates()
         self.facts = Columns("t")
+        # Columns of the facts by row id: audiences, audiences of the profile's accounts, steps of journeys.
         self.memberships: dict[int, str] = {}
+        self.account_memberships: dict[int, str] = {}
+        self.steps: dict[int, str] = {}
         self.needed: set[str] = set()
         self.lowest: int | None = None
         self.is_unbounded = False

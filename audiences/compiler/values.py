@@ -10,6 +10,7 @@ from decimal import Decimal
 from audiences.compiler.statement import NEVER, Statement
 from engine.conditions.instants import ISO_INSTANT
 from engine.conditions.nodes import (
+    ELEMENTS,
     Constant,
     ConstantList,
     Duration,
@@ -20,9 +21,10 @@ from engine.conditions.nodes import (
     Test,
     TraitValue,
 )
-from engine.conditions.operators import ORDER
+from engine.conditions.operators import OPPOSITES, ORDER
 
 COMPARISONS = {"less_than": "<", "greater_than": ">", "less_or_equal": "<=", "greater_or_equal": ">="}
+PRESENT = Presence(wanted=True)
 SCALARS = "('string', 'number', 'boolean')"
 
 
@@ -39,10 +41,43 @@ def walk(document: str, path: Path, statement: Statement) -> str:
     return "(" + " -> ".join([document, *(statement.param(key, "text") for key in path)]) + ")"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """jsonb at a path. With `elements`, a FROM list, there is one value a row of it (paths with `$`)."""
+
+    value: str
+    elements: str = ""
+
+
+def place(document: str, path: Path, statement: Statement) -> Place:
+    """Where a path leads."""
+    sources: list[str] = []
+    value, rest = document, path
+    while ELEMENTS in rest:
+        split = rest.index(ELEMENTS)
+        value, rest = walk(value, rest[:split], statement) if split else value, rest[split + 1 :]
+        items = f"CASE WHEN jsonb_typeof({value}) = 'array' THEN {value} ELSE '[]' END"
+        sources.append(f"LATERAL jsonb_array_elements({items}) AS el{len(sources)} (v)")
+        value = f"el{len(sources) - 1}.v"
+    return Place(value=walk(value, rest, statement) if rest else value, elements=", ".join(sources))
+
+
 def holds(
-    test: Test, value: str, statement: Statement, *, traits: str, parent: Callable[[Path], str] | None = None
+    test: Test, found: Place, statement: Statement, *, traits: str, parent: Callable[[Path], str] | None = None
 ) -> str:
-    """A boolean that is never null. `value` is jsonb; `traits` is the profile's; `parent` reads a funnel's parent."""
+    """A boolean that is never null. `traits` is the profile's jsonb; `parent` reads a funnel's parent."""
+    if not found.elements:
+        return _holds(test, found.value, statement, traits=traits, parent=parent)
+    positive, is_opposite = test, test.operator in OPPOSITES
+    if is_opposite:
+        positive = Test(path=test.path, operator=OPPOSITES[test.operator], operand=test.operand)
+    elif isinstance(test.operand, Presence):
+        positive, is_opposite = Test(path=test.path, operator="exists", operand=PRESENT), not test.operand.wanted
+    one = _holds(positive, found.value, statement, traits=traits, parent=parent)
+    return f"({'NOT ' if is_opposite else ''}EXISTS (SELECT FROM {found.elements} WHERE {one}))"
+
+
+def _holds(test: Test, value: str, statement: Statement, *, traits: str, parent: Callable[[Path], str] | None) -> str:
     operand = test.operand
     if isinstance(operand, Presence):
         present = f"(coalesce(jsonb_typeof({value}), 'null') <> 'null')"
@@ -52,7 +87,7 @@ def holds(
         bounds = [f"{interval.first} <= {statement.moment}"] if interval.first else []
         bounds += [f"{statement.moment} < {interval.end}"] if interval.end else []
         return f"coalesce({' AND '.join(bounds)}, false)"
-    operator = {"not_equals": "equals", "not_contains": "contains"}.get(test.operator, test.operator)
+    operator = OPPOSITES.get(test.operator, test.operator)
     if isinstance(operand, TraitValue):
         found = _by_reference(operator, value, walk(traits, operand.path, statement), statement)
     elif isinstance(operand, ParentProperty):

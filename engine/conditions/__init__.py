@@ -3,7 +3,7 @@
 parse(definition) -> Condition                 raises ConditionError(.problems: list[Problem(path, code, detail)])
 evaluate(condition, profile, now, options) -> Verdict(is_member, recheck_at, evidence)
 predict_flip(condition, profile, now, options) -> datetime | None      exact instant of the next change by time alone
-mentions(condition) -> Mentions(events, traits, audiences, identifiers)
+mentions(condition) -> Mentions(events, traits, audiences, identifiers, journey_steps)
 properties_mentioned(condition) -> frozenset[(event type, event name, dotted property)]
 describe(condition) -> str
 schema() -> dict                               JSON Schema 2020-12

@@ -19,6 +19,7 @@ from engine.conditions.nodes import (
     EventNode,
     IdentifierNode,
     Instant,
+    JourneyStepNode,
     Node,
     NotNode,
     ParentProperty,
@@ -27,6 +28,7 @@ from engine.conditions.nodes import (
     Test,
     TraitNode,
     TraitValue,
+    UsersNode,
     Window,
     Within,
 )
@@ -79,8 +81,20 @@ def sentence_of(node: Node) -> str:  # noqa: PLR0911 - one a kind of node
             return f"have a trait {_test(node.test, 'that ')}"
         case AudienceNode():
             return f"{'are' if node.member else 'are not'} part of the audience {_quoted(node.audience)}"
+        case JourneyStepNode():
+            return f"{'are' if node.member else 'are not'} in the journey step {_quoted(node.step)}"
+        case UsersNode():
+            return _users(node)
         case IdentifierNode():
             return f"{'have' if node.exists else 'do not have'} an identifier {_quoted(node.identifier)}"
+
+
+def _users(node: UsersNode) -> str:
+    inner = sentence_of(node.match)
+    if isinstance(node.match, AllNode | AnyNode) and len(node.match.children) > 1:
+        inner = f"({inner})"
+    who = {"any": "have users, any of whom", "all": "have users, all of whom", "none": "have no users who"}
+    return f"{who[node.quantifier]} {inner}"
 
 
 def _joined(children: tuple[Node, ...], word: str) -> str:

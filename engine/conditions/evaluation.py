@@ -19,15 +19,18 @@ from engine.conditions.nodes import (
     Child,
     Condition,
     EventNode,
+    JourneyStepNode,
     Node,
     NotNode,
     TraitNode,
+    UsersNode,
 )
-from engine.conditions.operators import Outcome, look_up
+from engine.conditions.operators import Elements, Outcome, look_up
 from engine.conditions.profile_state import KNOWN_IDENTIFIERS, EventRecord, Options, ProfileState
 from engine.conditions.windows import Life, next_flip, satisfies
 
 MOST_EVENTS_SHOWN = 10
+MOST_USERS_SHOWN = 5
 NO_OPTIONS = Options()
 Found = list[tuple[EventRecord, Life]]
 
@@ -75,11 +78,12 @@ class _Evaluation:
     def __init__(self, profile: ProfileState, now: datetime, options: Options) -> None:
         self.profile = profile
         self.moment = now
+        self.options = options
         self.now = micros_of(now)
         self.matcher = Matcher(profile.traits, self.now)
         self.events = [event for event in profile.events if _counts(event, options)]
 
-    def node(self, node: Node, path: str) -> tuple[Evidence, int | None]:
+    def node(self, node: Node, path: str) -> tuple[Evidence, int | None]:  # noqa: PLR0911 - one a kind of node
         if isinstance(node, AllNode | AnyNode):
             return self._group(node, path)
         if isinstance(node, NotNode):
@@ -90,10 +94,15 @@ class _Evaluation:
         if isinstance(node, TraitNode):
             value = look_up(self.profile.traits, node.test.path)
             outcome = self.matcher.test(node.test, value, None)
-            return self._evidence(node, path, outcome, {"value": value, "isMissing": value is None})
-        if isinstance(node, AudienceNode):
-            is_in = node.audience in self.profile.memberships
+            is_missing = not value if isinstance(value, Elements) else value is None
+            shown = list(value) if isinstance(value, Elements) else value
+            return self._evidence(node, path, outcome, {"value": shown, "isMissing": is_missing})
+        if isinstance(node, AudienceNode | JourneyStepNode):
+            name = node.audience if isinstance(node, AudienceNode) else node.step
+            is_in = name in self.profile.memberships
             return self._evidence(node, path, Outcome(is_in is node.member), {"isMember": is_in})
+        if isinstance(node, UsersNode):
+            return self._users(node, path)
         values = list(self.profile.identifiers.get(node.identifier, ()))
         return self._evidence(node, path, Outcome(bool(values) is node.exists), {"values": values})
 
@@ -114,15 +123,29 @@ class _Evaluation:
         is_all = isinstance(node, AllNode)
         key = "all" if is_all else "any"
         found = [self.node(child, f"{path}/{key}/{index}") for index, child in enumerate(node.children)]
-        holds = all(child.holds for child, _ in found) if is_all else any(child.holds for child, _ in found)
-        if holds is is_all:
-            flips = [flip for _, flip in found if flip is not None]
-            flips_at = min(flips, default=None)
-        else:
-            # Decided by some children alone: it stays until the last of those changes.
-            deciding = [flip for child, flip in found if child.holds is not is_all]
-            flips_at = None if None in deciding else max(flip for flip in deciding if flip is not None)
-        return self._evidence(node, path, Outcome(holds, flips_at), {}, tuple(child for child, _ in found))
+        return self._evidence(node, path, _decided(found, is_all=is_all), {}, tuple(child for child, _ in found))
+
+    def _users(self, node: UsersNode, path: str) -> tuple[Evidence, int | None]:
+        """The evidence of the users that decide comes first, and of a few only."""
+        inner = path if node.is_implied else f"{path}/match"
+        found = [
+            (user.name, *_Evaluation(user, self.moment, self.options).node(node.match, inner))
+            for user in self.profile.users
+        ]
+        is_all = node.quantifier == "all"
+        outcome = (
+            _decided([(evidence, flip) for _, evidence, flip in found], is_all=is_all) if found else Outcome(False)
+        )
+        if node.quantifier == "none":
+            outcome = Outcome(not outcome.holds, outcome.flips_at)
+        shown = sorted(found, key=lambda one: one[1].holds is is_all)[:MOST_USERS_SHOWN]
+        facts = {
+            "quantifier": node.quantifier,
+            "users": len(found),
+            "matching": sum(1 for _, evidence, _ in found if evidence.holds),
+            "shown": [name for name, _, _ in shown],
+        }
+        return self._evidence(node, path, outcome, facts, tuple(evidence for _, evidence, _ in shown))
 
     def _event(self, node: EventNode, path: str) -> tuple[Evidence, int | None]:
         found = self._lives(node)
@@ -159,6 +182,16 @@ class _Evaluation:
             and self.matcher.passes(event, child.properties, parent)
         ]
         return life_after(life, start, child, min(followers, default=None))
+
+
+def _decided(found: list[tuple[Evidence, int | None]], *, is_all: bool) -> Outcome:
+    """AND or OR over parts, and until when it stays."""
+    holds = all(child.holds for child, _ in found) if is_all else any(child.holds for child, _ in found)
+    if holds is is_all:
+        return Outcome(holds, min((flip for _, flip in found if flip is not None), default=None))
+    # Decided by some parts alone: it stays until the last of those changes.
+    deciding = [flip for child, flip in found if child.holds is not is_all]
+    return Outcome(holds, None if None in deciding else max(flip for flip in deciding if flip is not None))
 
 
 def _counts(event: EventRecord, options: Options) -> bool:

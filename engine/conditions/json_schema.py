@@ -6,7 +6,15 @@ from typing import Any
 
 from engine.conditions.instants import UNITS
 from engine.conditions.operators import DATES, LISTS, OPERATORS, ORDER, RELATIVE_DATES, TEXT
-from engine.conditions.parsing import COLLECTIONS, COUNT_OPERATORS, EVENT_TYPES, HIGHEST_COUNT, VERSION
+from engine.conditions.parsing import (
+    COLLECTIONS,
+    COUNT_OPERATORS,
+    EVENT_TYPES,
+    HIGHEST_COUNT,
+    NODE_KEYS,
+    QUANTIFIERS,
+    VERSION,
+)
 from engine.conditions.parsing_values import LONGEST_NAME, LONGEST_VALUE, MOST_VALUES
 
 Schema = dict[str, Any]
@@ -35,7 +43,7 @@ def _definitions() -> Schema:
     event = {"event": name, "type": {"enum": list(EVENT_TYPES)}}
     tests = {"type": "array", "items": _ref("property_test")}
     return {
-        "node": {"oneOf": [_ref(kind) for kind in ("all", "any", "not", "event", "trait", "audience", "identifier")]},
+        "node": {"oneOf": [_ref(kind) for kind in NODE_KEYS]},
         "all": _object({"all": group}, required=["all"]),
         "any": _object({"any": group}, required=["any"]),
         "not": _object({"not": _ref("node")}, required=["not"]),
@@ -66,6 +74,10 @@ def _definitions() -> Schema:
         "property_test": _test("property", _operators(allow_parent=False)),
         "child_property_test": _test("property", _operators(allow_parent=True)),
         "audience": _object({"audience": name, "member": {"type": "boolean"}}, required=["audience", "member"]),
+        "journey_step": _object(
+            {"journey_step": name, "member": {"type": "boolean"}}, required=["journey_step", "member"]
+        ),
+        "users": _object({"users": {"enum": list(QUANTIFIERS)}, "match": _ref("node")}, required=["users", "match"]),
         "identifier": _object({"identifier": name, "exists": {"type": "boolean"}}, required=["identifier", "exists"]),
         "count": _one_of({key: {"type": "integer", "minimum": 0, "maximum": HIGHEST_COUNT} for key in COUNT_OPERATORS}),
         "duration": _one_of({unit: {"type": "integer", "minimum": 1} for unit in UNITS}),

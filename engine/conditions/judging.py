@@ -1,4 +1,4 @@
-"""The verdict on one profile whose history arrives bit by bit: without evidence, and without starting over.
+"""The verdict on one user profile whose history arrives bit by bit: without evidence, and without starting over.
 
 `Judge.add` takes events as they arrive, `Judge.judge` answers as of ever later instants. Each event is matched once and
 forgotten when it can no longer count, so that a walk through a long life takes time in proportion to its length.
@@ -25,12 +25,14 @@ from engine.conditions.nodes import (
     Condition,
     EventNode,
     IdentifierNode,
+    JourneyStepNode,
     Node,
     NotNode,
     Path,
     Test,
     TraitNode,
     TraitValue,
+    UsersNode,
 )
 from engine.conditions.operators import look_up
 from engine.conditions.profile_state import KNOWN_IDENTIFIERS, EventRecord, Options
@@ -97,7 +99,7 @@ class _Asked:
         self.now = now
         self.matcher = Matcher(traits, now)
 
-    def node(self, node: Node) -> Found:
+    def node(self, node: Node) -> Found:  # noqa: PLR0911 - one a kind of node
         if isinstance(node, EventNode):
             return self.counters[id(node)].verdict(self.traits, self.now)
         if isinstance(node, AllNode | AnyNode):
@@ -110,6 +112,10 @@ class _Asked:
             return outcome.holds, outcome.flips_at
         if isinstance(node, AudienceNode):
             return (node.audience in self.memberships) is node.member, None
+        if isinstance(node, JourneyStepNode):
+            return (node.step in self.memberships) is node.member, None
+        if isinstance(node, UsersNode):
+            raise TypeError("Accounts are not judged event by event; use evaluate.")
         return self._identifier(node)
 
     def _identifier(self, node: IdentifierNode) -> Found:

@@ -13,23 +13,29 @@ from engine.conditions.nodes import (
     Condition,
     EventNode,
     IdentifierNode,
+    JourneyStepNode,
     Node,
     NotNode,
     ParentProperty,
     Test,
     TraitNode,
     TraitValue,
+    UsersNode,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mentions:
-    """`events`: (type, name), name None for any page or screen. `traits`: top-level keys. `audiences`: as written."""
+    """`events`: (type, name), name None for any page or screen. `traits`: top-level keys.
+
+    `audiences` and `journey_steps`: as written. What the users of accounts are asked is mentioned too.
+    """
 
     events: frozenset[tuple[str, str | None]]
     traits: frozenset[str]
     audiences: frozenset[str]
     identifiers: frozenset[str]
+    journey_steps: frozenset[str] = frozenset()
 
 
 def mentions(condition: Condition) -> Mentions:
@@ -48,6 +54,7 @@ def mentions(condition: Condition) -> Mentions:
         ),
         audiences=frozenset(node.audience for node in nodes if isinstance(node, AudienceNode)),
         identifiers=frozenset(node.identifier for node in nodes if isinstance(node, IdentifierNode)),
+        journey_steps=frozenset(node.step for node in nodes if isinstance(node, JourneyStepNode)),
     )
 
 
@@ -74,6 +81,26 @@ def walk(node: Node) -> Iterator[Node]:
             yield from walk(child)
     elif isinstance(node, NotNode):
         yield from walk(node.child)
+    elif isinstance(node, UsersNode):
+        yield from walk(node.match)
+
+
+def places(condition: Condition) -> Iterator[tuple[str, Node, str]]:
+    """(JSON pointer, node, collection of whom it is asked) of the whole tree, outside in."""
+    yield from _places(condition.where, "/where", condition.collection)
+
+
+def _places(node: Node, path: str, collection: str) -> Iterator[tuple[str, Node, str]]:
+    yield path, node, collection
+    match node:
+        case AllNode() | AnyNode():
+            key = "all" if isinstance(node, AllNode) else "any"
+            for index, child in enumerate(node.children):
+                yield from _places(child, f"{path}/{key}/{index}", collection)
+        case NotNode():
+            yield from _places(node.child, f"{path}/not", collection)
+        case UsersNode():
+            yield from _places(node.match, path if node.is_implied else f"{path}/match", "users")
 
 
 def _parent_paths(test: Test) -> list[str]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 Path = tuple[str, ...]
-"""Keys from the outside in; only objects are walked into, never lists."""
+"""Keys from the outside in. Only objects are walked into; where the key is ELEMENTS, each element of a list."""
+
+ELEMENTS = "$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +163,14 @@ class AudienceNode:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JourneyStepNode:
+    """`step` is the key or id as written. A member entered the step and is still in the journey."""
+
+    step: str
+    member: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class IdentifierNode:
     identifier: str
     exists: bool
@@ -181,7 +191,20 @@ class NotNode:
     child: Node
 
 
-Node = AllNode | AnyNode | NotNode | EventNode | TraitNode | AudienceNode | IdentifierNode
+@dataclass(frozen=True, kw_only=True)
+class UsersNode:
+    """Of accounts: whether `match` holds for any, all or none of the users.
+
+    Without users any is false, all is false, none is true (audiences-and-traits.md §8). `is_implied`: the definition
+    has `match` in this place, an event, which accounts perform through any of their users.
+    """
+
+    quantifier: str
+    match: Node
+    is_implied: bool = False
+
+
+Node = AllNode | AnyNode | NotNode | EventNode | TraitNode | AudienceNode | JourneyStepNode | IdentifierNode | UsersNode
 
 
 @dataclass(frozen=True, kw_only=True)

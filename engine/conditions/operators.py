@@ -3,17 +3,21 @@
 Types are JSON's: 5 and "5" differ, 1 and 1.0 do not. A JSON null is a missing value. Positive operators are false for
 a missing value and for one of another type; `not_equals` and `not_contains` are their exact opposites. An operand
 taken from a missing trait is a missing value too.
+
+A path with `$` leads to each element of a list: a positive operator holds when it holds for at least one of them,
+each by itself; `not_equals`, `not_contains` and `exists: false` are the exact opposites again. What is no list has no
+elements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from engine.conditions.instants import parse_instant
-from engine.conditions.nodes import Path
+from engine.conditions.nodes import ELEMENTS, Path
 
 EQUALITY = frozenset({"equals", "not_equals"})
 ORDER = frozenset({"less_than", "greater_than", "less_or_equal", "greater_or_equal"})
@@ -28,6 +32,8 @@ OPERATORS = (
     "within_last", "within_next", "before_last", "after_next",
 )  # fmt: skip
 
+OPPOSITES = {"not_equals": "equals", "not_contains": "contains"}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,13 +43,35 @@ class Outcome:
     flips_at: int | None = None
 
 
+class Elements(tuple[Any, ...]):
+    """The values that a path with `$` leads to; missing and null ones left out."""
+
+    __slots__ = ()
+
+
 def look_up(document: Any, path: Path) -> Any:
-    """The value at `path`, walking objects only; None when missing or null."""
+    """The value at `path`, walking objects only; None when missing or null. Elements where the path has `$`."""
+    if ELEMENTS in path:
+        return Elements(_each(document, path))
     for key in path:
         if not isinstance(document, Mapping):
             return None
         document = document.get(key)
     return document
+
+
+def _each(document: Any, path: Path) -> Iterator[Any]:
+    for place, key in enumerate(path):
+        if key == ELEMENTS:
+            if isinstance(document, list | tuple):
+                for element in document:
+                    yield from _each(element, path[place + 1 :])
+            return
+        if not isinstance(document, Mapping):
+            return
+        document = document.get(key)
+    if document is not None:
+        yield document
 
 
 def kind_of(value: Any) -> str:
@@ -82,11 +110,14 @@ def apply(operator: str, value: Any, operand: Any, now: int) -> Outcome:
     """
     if operator in RELATIVE_DATES:
         return _relative(operator, value, operand, now)
-    if operator == "not_equals":
-        return Outcome(not _holds("equals", value, operand))
-    if operator == "not_contains":
-        return Outcome(not _holds("contains", value, operand))
-    return Outcome(_holds(operator, value, operand))
+    positive = OPPOSITES.get(operator, operator)
+    if not isinstance(value, Elements):
+        holds = _holds(positive, value, operand)
+    elif operator == "exists":
+        holds = bool(value) is bool(operand)
+    else:
+        holds = any(_holds(positive, element, operand) for element in value)
+    return Outcome(holds is (positive == operator))
 
 
 def _holds(operator: str, value: Any, operand: Any) -> bool:  # noqa: PLR0911 - one a kind of operator

@@ -18,11 +18,13 @@ from engine.conditions.nodes import (
     Count,
     EventNode,
     IdentifierNode,
+    JourneyStepNode,
     Node,
     NotNode,
     Since,
     Test,
     TraitNode,
+    UsersNode,
     Window,
     Within,
 )
@@ -38,10 +40,7 @@ DEEPEST = 16
 MOST_PROPERTIES = 50
 HIGHEST_COUNT = 1_000_000_000
 NODE_KEYS = ("all", "any", "not", "event", "trait", "audience", "identifier", "journey_step", "users")
-UNSUPPORTED = {
-    "journey_step": "Conditions on journey steps are not available yet; remove this condition.",
-    "users": "Conditions on the users of an account are not available yet; remove this condition.",
-}
+QUANTIFIERS = ("any", "all", "none")
 
 
 def parse(definition: Any) -> Condition:
@@ -68,6 +67,8 @@ class _Reader(ValueReader):
     def __init__(self) -> None:
         super().__init__([])
         self.nodes = 0
+        self.is_of_accounts = False
+        self.is_of_users = True
 
     def condition(self, definition: Any) -> Condition | None:
         if not isinstance(definition, Mapping):
@@ -82,6 +83,8 @@ class _Reader(ValueReader):
         collection = definition.get("collection")
         if collection not in COLLECTIONS:
             self.problem("/collection", "unknown_collection", 'The collection is "users" or "accounts".')
+        self.is_of_accounts = collection == "accounts"
+        self.is_of_users = not self.is_of_accounts
         if "where" not in definition:
             self.problem("/where", "required", "Say who belongs: add at least one condition.")
             return None
@@ -121,7 +124,10 @@ class _Reader(ValueReader):
                 child = self.node(raw["not"], f"{path}/not", depth + 1)
                 return None if child is None else NotNode(child=child)
             case "event":
-                return self.event(raw, path)
+                event = self.event(raw, path)
+                if event is None or self.is_of_users:
+                    return event
+                return UsersNode(quantifier="any", match=event, is_implied=True)
             case "trait":
                 test = self.test(raw, path, "trait", allow_parent=False)
                 return None if test is None else TraitNode(test=test)
@@ -130,15 +136,48 @@ class _Reader(ValueReader):
                 audience = self.text(raw, path, "audience", "the key or id of an audience")
                 member = self.flag(raw, path, "member")
                 return None if audience is None or member is None else AudienceNode(audience=audience, member=member)
-            case "identifier":
-                self.known_keys(raw, path, ("identifier", "exists"))
-                identifier = self.text(raw, path, "identifier", "an identifier type such as email")
-                exists = self.flag(raw, path, "exists")
-                if identifier is None or exists is None:
-                    return None
-                return IdentifierNode(identifier=identifier, exists=exists)
-        self.problem(path, "unsupported", UNSUPPORTED[kind])
-        return None
+            case "journey_step":
+                return self._journey_step(raw, path)
+            case "users":
+                return self._users(raw, path, depth)
+        self.known_keys(raw, path, ("identifier", "exists"))
+        identifier = self.text(raw, path, "identifier", "an identifier type such as email")
+        exists = self.flag(raw, path, "exists")
+        if identifier is None or exists is None:
+            return None
+        return IdentifierNode(identifier=identifier, exists=exists)
+
+    def _journey_step(self, raw: Mapping[str, Any], path: str) -> Node | None:
+        self.known_keys(raw, path, ("journey_step", "member"))
+        step = self.text(raw, path, "journey_step", "the key or id of a journey step")
+        member = self.flag(raw, path, "member")
+        if not self.is_of_users:
+            detail = 'Accounts do not go through journeys; put this inside {"users": "any", "match": …}.'
+            self.problem(path, "users_only", detail)
+            return None
+        return None if step is None or member is None else JourneyStepNode(step=step, member=member)
+
+    def _users(self, raw: Mapping[str, Any], path: str, depth: int) -> Node | None:
+        self.known_keys(raw, path, ("users", "match"))
+        if not self.is_of_accounts:
+            detail = 'Only accounts have users. Use the condition itself, or set the collection to "accounts".'
+            self.problem(path, "accounts_only", detail)
+            return None
+        if self.is_of_users:
+            self.problem(path, "nested_users", "This is about users already; use the inner condition itself.")
+            return None
+        quantifier = raw["users"]
+        if quantifier not in QUANTIFIERS:
+            self.problem(f"{path}/users", "unknown_quantifier", f"Choose how many users: {', '.join(QUANTIFIERS)}.")
+        if "match" not in raw:
+            self.problem(f"{path}/match", "required", "Say what has to hold for the users.")
+            return None
+        self.is_of_users = True
+        match = self.node(raw["match"], f"{path}/match", depth + 1)
+        self.is_of_users = False
+        if match is None or quantifier not in QUANTIFIERS:
+            return None
+        return UsersNode(quantifier=str(quantifier), match=match)
 
     def _group(self, kind: str, raw: Mapping[str, Any], path: str, depth: int) -> Node | None:
         self.known_keys(raw, path, (kind,))

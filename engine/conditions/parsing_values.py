@@ -10,6 +10,7 @@ from typing import Any
 from engine.conditions.errors import Problem
 from engine.conditions.instants import LONGEST_DURATION, UNITS, moment_of, parse_instant
 from engine.conditions.nodes import (
+    ELEMENTS,
     Constant,
     ConstantList,
     Duration,
@@ -88,7 +89,7 @@ class ValueReader:
         """A trait or property test: the path under `key` and exactly one operator."""
         self.known_keys(raw, path, (key, *OPERATORS))
         name = self.text(raw, path, key, f"the key of a {key}")
-        found = None if name is None else self._path(name, f"{path}/{key}")
+        found = None if name is None else self._path(name, f"{path}/{key}", allow_elements=True)
         operators = [operator for operator in OPERATORS if operator in raw]
         if len(operators) != 1:
             detail = (
@@ -96,19 +97,27 @@ class ValueReader:
             )
             self.problem(path, "ambiguous_operator" if operators else "operator_required", detail)
             return None
+        if found is not None and ELEMENTS in found and operators[0] in RELATIVE_DATES:
+            detail = "A path with $ leads to many values; compare them with a fixed date (before_date, after_date)."
+            self.problem(f"{path}/{operators[0]}", "unsupported", detail)
+            return None
         operand = self._operand(operators[0], raw[operators[0]], f"{path}/{operators[0]}", allow_parent)
         if found is None or operand is None:
             return None
         return Test(path=found, operator=operators[0], operand=operand)
 
-    def _path(self, name: str, path: str) -> Path | None:
+    def _path(self, name: str, path: str, *, allow_elements: bool = False) -> Path | None:
         parts = tuple(name.split("."))
         if len(parts) > LONGEST_PATH or not all(parts):
             detail = f"Write keys joined by single dots, at most {LONGEST_PATH}, such as address.city."
             self.problem(path, "invalid_path", detail)
             return None
-        if "$" in parts:
-            self.problem(path, "unsupported", "Paths into the elements of a list ($) are not available yet.")
+        if ELEMENTS in parts and not allow_elements:
+            detail = "The other side of a comparison is one value; a path with $ leads to many."
+            self.problem(path, "unsupported", detail)
+            return None
+        if parts[0] == ELEMENTS:
+            self.problem(path, "invalid_path", "Name the list before $, such as products.$.sku.")
             return None
         return parts
 

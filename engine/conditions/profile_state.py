@@ -25,8 +25,10 @@ class EventRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileState:
-    """`identifiers` maps an identifier type to its values; `memberships` holds keys (and ids) of audiences.
+    """`identifiers` maps an identifier type to its values; `memberships` holds keys (and ids).
 
+    Of users these are of the audiences they are in, of the account audiences that an account of theirs is in, and of
+    the journey steps they are in. `users` are those of an account; `name` is how evidence calls a user.
     Numbers may be int, float or Decimal; read JSON with `parse_float=Decimal` where digits beyond a float matter.
     """
 
@@ -34,6 +36,8 @@ class ProfileState:
     identifiers: Mapping[str, Sequence[str]] = field(default_factory=dict)
     events: Sequence[EventRecord] = ()
     memberships: frozenset[str] = frozenset()
+    users: Sequence[ProfileState] = ()
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

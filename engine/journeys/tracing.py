@@ -15,9 +15,11 @@ from engine.conditions.nodes import (
     AudienceNode,
     EventNode,
     IdentifierNode,
+    JourneyStepNode,
     Node,
     NotNode,
     TraitNode,
+    UsersNode,
 )
 
 ENTERED = "entered"
@@ -96,7 +98,9 @@ def _reasons(node: Node, evidence: Evidence) -> list[str]:
     return [_reason(node, evidence)]
 
 
-def _reason(node: EventNode | TraitNode | AudienceNode | IdentifierNode, evidence: Evidence) -> str:
+def _reason(
+    node: EventNode | TraitNode | AudienceNode | JourneyStepNode | IdentifierNode | UsersNode, evidence: Evidence
+) -> str:
     facts = evidence.facts
     match node:
         case EventNode():
@@ -112,6 +116,10 @@ def _reason(node: EventNode | TraitNode | AudienceNode | IdentifierNode, evidenc
             return f"trait {name} is {value} ({'as' if evidence.holds else 'not as'} asked: {sentence_of(node)})"
         case AudienceNode():
             return f"is {'' if facts['isMember'] else 'not '}in the audience {node.audience}"
+        case JourneyStepNode():
+            return f"is {'' if facts['isMember'] else 'not '}in the journey step {node.step}"
+        case UsersNode():
+            return f"{facts['matching']} of {facts['users']} users match ({node.quantifier} asked)"
         case IdentifierNode():
             return f"has {', '.join(map(str, facts['values'])) or 'no value'} as {node.identifier}"
 
