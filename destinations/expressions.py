@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from destinations import functions
+from destinations import mapping_functions
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?\Z")
 _LITERALS = {"true": True, "false": False, "null": None}
@@ -28,7 +28,7 @@ def to_text(value: Any) -> str:
             return template
     if isinstance(value, str) and _reads_as(value, value):
         return value
-    if called := functions.written(value):
+    if called := mapping_functions.written(value):
         return called
     return json.dumps(value, ensure_ascii=False, indent=None if _is_short(value) else 2)
 
@@ -37,7 +37,7 @@ def from_text(text: str) -> Any:
     """What a person typed as a mapping value. None for nothing typed.
 
     `$.…` is a path of the event; `{`, `[` and `"` start JSON (directives too); `coalesce(…)` and the like are functions
-    (functions.py); numbers, true, false and null are themselves; a text with `{{…}}` is a template; anything else is
+    (mapping_functions.py); numbers, true, false and null are themselves; a text with `{{…}}` is a template; anything else is
     text. Raises ExpressionError.
     """
     text = text.strip()
@@ -54,10 +54,10 @@ def _read(text: str) -> Any:
             raise ExpressionError(
                 f"This is not valid JSON: {error}. Put text that starts like this in quotes."
             ) from None
-    if functions.is_call(text):
+    if mapping_functions.is_call(text):
         try:
-            return functions.read(text)
-        except functions.FunctionError as error:
+            return mapping_functions.read(text)
+        except mapping_functions.FunctionError as error:
             hint = "Put text that starts like a function in quotes."
             raise ExpressionError(f"{error.message} (at character {error.position + 1}) {hint}") from None
     if "{{" in text:

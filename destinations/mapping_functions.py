@@ -100,7 +100,7 @@ class _Reader:
         if start >= len(self.text) or self.text[start] in ",)":
             raise FunctionError("An argument is missing here.", start)
         raise FunctionError(
-            'An argument is a path such as $.userId, a text in double quotes, a number or a function.', start
+            "An argument is a path such as $.userId, a text in double quotes, a number or a function.", start
         )
 
     def _function(self, name: str, depth: int) -> Any:
@@ -215,36 +215,35 @@ _BUILT: dict[str, Callable[[Sequence[Any]], Any]] = {
 
 
 def _argument(value: Any) -> str:
-    if isinstance(value, dict) and set(value) == {"@path"} and isinstance(value["@path"], str):
-        if value["@path"].startswith("$"):
-            return value["@path"]
-    if isinstance(value, dict) and set(value) == {"@template"} and isinstance(value["@template"], str):
-        if "{{" in value["@template"]:
-            return json.dumps(value["@template"], ensure_ascii=False)
+    path, template = _only(value, "@path"), _only(value, "@template")
+    if path is not None and path.startswith("$"):
+        return path
+    if template is not None and "{{" in template:
+        return json.dumps(template, ensure_ascii=False)
     return _call(value) or json.dumps(value, ensure_ascii=False)
+
+
+def _only(value: Any, name: str) -> str | None:
+    """The text of a directive that holds nothing but a text."""
+    told = value.get(name) if isinstance(value, dict) and len(value) == 1 else None
+    return told if isinstance(told, str) else None
 
 
 def _call(value: Any) -> str | None:
     if not isinstance(value, dict) or len(value) != 1:
         return None
+    liquid = _only(value, "@liquid")
+    if liquid is not None:
+        return f"liquid({json.dumps(liquid, ensure_ascii=False)})"
     (name, told), *_rest = value.items()
-    if name == "@liquid" and isinstance(told, str):
-        return f"liquid({json.dumps(told, ensure_ascii=False)})"
-    if not isinstance(told, dict):
+    members, write = _WRITTEN.get(name, (frozenset(), None))
+    return write(told) if write is not None and isinstance(told, dict) and set(told) == members else None
+
+
+def _merged(told: dict[str, Any]) -> str | None:
+    if told["direction"] != "right" or not isinstance(told["objects"], list):
         return None
-    if name == "@if" and set(told) == {"exists", "then", "else"}:
-        return _conditional(told)
-    if name == "@case" and set(told) == {"operator", "value"} and told["operator"] in ("lower", "upper"):
-        return f"{told['operator']}({_argument(told['value'])})"
-    if name == "@replace" and set(told) == {"pattern", "replacement", "value"}:
-        return f"replace({', '.join(_argument(told[key]) for key in ('value', 'pattern', 'replacement'))})"
-    if name == "@flatten" and set(told) == {"value", "separator"}:
-        return f"flatten({_argument(told['value'])}, {_argument(told['separator'])})"
-    if name == "@json" and set(told) == {"value", "mode"}:
-        return f"{'json' if told['mode'] == 'encode' else 'parse_json'}({_argument(told['value'])})"
-    if name == "@merge" and told.get("direction") == "right" and isinstance(told.get("objects"), list):
-        return f"merge({', '.join(_argument(one) for one in told['objects'])})"
-    return None
+    return f"merge({', '.join(_argument(one) for one in told['objects'])})"
 
 
 def _conditional(told: dict[str, Any]) -> str:
@@ -259,6 +258,30 @@ def _conditional(told: dict[str, Any]) -> str:
     if parts:
         return f"coalesce({', '.join([*parts, _argument(node)])})"
     return f"if({', '.join(_argument(told[key]) for key in ('exists', 'then', 'else'))})"
+
+
+_WRITTEN: dict[str, tuple[frozenset[str], Callable[[dict[str, Any]], str | None]]] = {
+    "@if": (frozenset({"exists", "then", "else"}), _conditional),
+    "@case": (
+        frozenset({"operator", "value"}),
+        lambda told: (
+            f"{told['operator']}({_argument(told['value'])})" if told["operator"] in ("lower", "upper") else None
+        ),
+    ),
+    "@replace": (
+        frozenset({"pattern", "replacement", "value"}),
+        lambda told: f"replace({', '.join(_argument(told[key]) for key in ('value', 'pattern', 'replacement'))})",
+    ),
+    "@flatten": (
+        frozenset({"value", "separator"}),
+        lambda told: f"flatten({_argument(told['value'])}, {_argument(told['separator'])})",
+    ),
+    "@json": (
+        frozenset({"value", "mode"}),
+        lambda told: f"{'json' if told['mode'] == 'encode' else 'parse_json'}({_argument(told['value'])})",
+    ),
+    "@merge": (frozenset({"objects", "direction"}), _merged),
+}
 
 
 def _same(one: Any, other: Any) -> bool:
