@@ -46,6 +46,8 @@ class Call:
     identifiers: Identifiers
     value: bool
     was_sent: bool
+    # The value of a trait as JSON text.
+    json: str | None = None
     # Enriched traits, and the identifier where it has no standard place: names in the call and JSON texts.
     extra: dict[str, str] | None = None
 
@@ -79,6 +81,11 @@ def call_kinds(connection: Connection) -> list[CallKind]:
     if connection.send_track:
         kinds.append("track")
     return kinds
+
+
+def leaving_event(connection: Connection) -> str:
+    """The Track name of a call that takes the value away; a trait has one name for all its values."""
+    return connection.enter_event if connection.computation_class == "trait" else connection.exit_event
 
 
 def connector_of(destination: Destination) -> DestinationDefinition:
@@ -117,18 +124,24 @@ class Templates:
         identity: Identity,
         message_id: str,
         extra: Mapping[str, str] | None = None,
+        json: str | None = None,
     ) -> str:
-        """What `as_json(audience_call(…))` gives for this identity; `extra` are (dotted) names and JSON texts."""
+        """What `as_json(audience_call(…))` gives for this identity; `extra` are (dotted) names and JSON texts.
+
+        `json` is the value of a trait as JSON text, in place of `value`.
+        """
         user_id, anonymous_id, email = identity.user_id, identity.anonymous_id, identity.email
         if email is not None and user_id is None and anonymous_id is None:
             anonymous_id = email_anonymous_id(email)
         values = (user_id, anonymous_id, email, identity.device_id)
         names = tuple(extra) if extra else ()
-        shape = (kind, value, identity.device_type, names, *(one is None for one in values))
+        shape = (kind, value, json is None, identity.device_type, names, *(one is None for one in values))
         parts = self._parts.get(shape)
         if parts is None:
-            parts = self._parts[shape] = self._build(kind, value, identity, values, names)
-        filled = {PLACES[4]: f'"{message_id}"'}
+            parts = self._parts[shape] = self._build(
+                kind, value, identity, values, names, shown=value if json is None else VALUE_PLACE
+            )
+        filled = {PLACES[4]: f'"{message_id}"', VALUE_PLACE: json or ""}
         for place, one in zip(PLACES, values, strict=False):
             if one is not None:
                 filled[place] = encode(one).decode()
@@ -144,12 +157,14 @@ class Templates:
         identity: Identity,
         values: tuple[str | None, ...],
         names: tuple[str, ...],
+        *,
+        shown: bool | str,
     ) -> list[str]:
         places = [None if one is None else place for one, place in zip(values, PLACES, strict=False)]
         call = audience_call(
             kind=kind,
             computation=self._computation,
-            value=value,
+            value=shown,
             identity=Identity(
                 user_id=places[0],
                 anonymous_id=places[1],
@@ -174,5 +189,6 @@ def extra_place(number: int) -> str:
 # Stand for user id, anonymous id, e-mail, device id and message id; random, so that nobody's data holds them.
 _NONCE = secrets.token_hex(8)
 PLACES = tuple(f"{_NONCE}-{number}" for number in range(5))
-SPLIT = re.compile(f'"({_NONCE}-(?:[0-4]|x[0-9]+))"')
+VALUE_PLACE = f"{_NONCE}-v"
+SPLIT = re.compile(f'"({_NONCE}-(?:[0-4]|v|x[0-9]+))"')
 encode = msgspec.json.encode

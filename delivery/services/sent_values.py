@@ -35,34 +35,39 @@ def remember(*, space: Space, connection: Connection, calls: list[Call], now: da
     time = now.isoformat()
     new = [
         f"{space.pk}\t{connection.pk}\t{call.profile_id}\t{escape(call.identifier[0])}\t{escape(call.identifier[1])}"
-        f"\t{'true' if call.value else 'false'}\t{time}"
+        f"\t{escape(_value(call))}\t{time}"
         for call in calls
         if not call.was_sent
     ]
     if new:
         copy_rows("sent_value", "space_id, connection_id, profile_id, id_type, id_value, value, sent_at", new)
     known = [call for call in calls if call.was_sent]
-    for value in (True, False):
-        changed = [call for call in known if call.value is value]
-        if changed:
-            with database.cursor() as cursor:
-                cursor.execute(
-                    """
-                    UPDATE sent_value s SET value = %s::jsonb, sent_at = %s
-                    FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS c(profile_id, id_type, id_value)
-                    WHERE s.space_id = %s AND s.connection_id = %s AND s.profile_id = c.profile_id
-                    AND s.id_type = c.id_type AND s.id_value = c.id_value
-                    """,
-                    [
-                        "true" if value else "false",
-                        now,
-                        [call.profile_id for call in changed],
-                        [call.identifier[0] for call in changed],
-                        [call.identifier[1] for call in changed],
-                        space.pk,
-                        connection.pk,
-                    ],
-                )
+    if known:
+        with database.cursor() as cursor:
+            cursor.execute(
+                """
+                UPDATE sent_value s SET value = c.value::jsonb, sent_at = %s
+                FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) AS c(profile_id, id_type, id_value, value)
+                WHERE s.space_id = %s AND s.connection_id = %s AND s.profile_id = c.profile_id
+                AND s.id_type = c.id_type AND s.id_value = c.id_value
+                """,
+                [
+                    now,
+                    [call.profile_id for call in known],
+                    [call.identifier[0] for call in known],
+                    [call.identifier[1] for call in known],
+                    [_value(call) for call in known],
+                    space.pk,
+                    connection.pk,
+                ],
+            )
+
+
+def _value(call: Call) -> str:
+    """JSON text: true and false of a membership, a list of one of a trait."""
+    if call.json is not None:
+        return f"[{call.json}]"
+    return "true" if call.value else "false"
 
 
 def note(*, space: Space, connection: Connection, noted: Noted, now: datetime) -> None:

@@ -211,6 +211,22 @@ def leaving(*, sent: dict[Identifier, str]) -> list[Identifier]:
     return [identifier for identifier, value in sent.items() if value == "true"]
 
 
+def trait_sent(before: dict[Identifier, str], *, value: bool, json: str) -> dict[Identifier, str]:
+    """What was sent of a trait, in the words of a membership: "true" is what a new call would only repeat.
+
+    `sent_value` holds a trait's value in a list of one, so that a text never looks like one of the marks above.
+    Without a value, "true" are the identifiers that were sent one.
+    """
+    marks = (CARRIED, UNSENT, "false")
+    if value:
+        return {one: text if text in marks else _as_flag(text == f"[{json}]") for one, text in before.items()}
+    return {one: text if text in marks else _as_flag(text != "[null]") for one, text in before.items()}
+
+
+def _as_flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
 def has_any(*, identifiers: Identifiers, types: list[str]) -> bool:
     return any(identifiers.values.get(id_type) for id_type in types)
 
