@@ -17,7 +17,16 @@ from django.db.models import QuerySet
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
 from delivery.services import counters, emit_lists, engage_sources, first_sync, tallies
-from delivery.services.calls import Call, Templates, call_kinds, computation_of, connector_of, encode, message_ids
+from delivery.services.calls import (
+    Call,
+    Templates,
+    call_kinds,
+    computation_of,
+    connector_of,
+    encode,
+    leaving_event,
+    message_ids,
+)
 from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
 from delivery.services.engage_sources import Routing
@@ -43,6 +52,7 @@ from delivery.services.targets import (
     load_sent,
     looked_up,
     newest_only,
+    trait_sent,
 )
 from delivery.tasks import deliver, sync_lists
 from engine.payloads import integrations_for
@@ -68,10 +78,15 @@ LOCK_CLASS = 71_001
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """The new value of a computation for one profile."""
+    """The new value of a computation for one profile.
+
+    Of an audience `value` says whether the profile is in it. Of a trait it says whether there is a value, and `json`
+    is the value as JSON text ("null" without one).
+    """
 
     profile_id: int
     value: bool
+    json: str | None = None
 
 
 def connected_computations(*, space: Space, computation_ids: Sequence[str]) -> set[str]:
@@ -177,7 +192,7 @@ def _emit_block(
     noted = Noted()
     for change in changes:
         own = identifiers.get(change.profile_id, NOBODY)
-        before = sent.get(change.profile_id, {})
+        before = _sent_before(sent, change)
         if change.value and newest:
             own = own.with_newest_of(newest)
         if id_sync is not None:
@@ -206,6 +221,7 @@ def _emit_block(
                 identifiers=own,
                 value=change.value,
                 was_sent=identifier in before,
+                json=change.json,
                 extra=found if id_sync is None else _with_identifier(found, id_sync, identifier),
             )
             for identifier in wanted
@@ -224,6 +240,11 @@ def _emit_block(
     passed_over = routing.passed_over(connection.destination_id, names, now=now)
     _tally(connection, emitted, unknown=len(unknown), passed_over=passed_over, before_id=before_id, now=now)
     return emitted.total()
+
+
+def _sent_before(sent: Mapping[int, dict[Identifier, str]], change: Change) -> dict[Identifier, str]:
+    before = sent.get(change.profile_id, {})
+    return before if change.json is None else trait_sent(before, value=change.value, json=change.json)
 
 
 def _addressed(connection: Connection, live: Sequence[Connection], routing: Routing) -> list[str]:
@@ -277,7 +298,7 @@ def _queue(
         computation=computation_of(space, connection),
         integrations=integrations_for(names),
         enter_event=connection.enter_event,
-        exit_event=connection.exit_event,
+        exit_event=leaving_event(connection),
         now=now,
     )
     ids = iter(message_ids(len(calls) * len(kinds)))
@@ -285,14 +306,14 @@ def _queue(
     suffix = f"\t{now.isoformat()}\t{now.isoformat()}"
     rows: list[str] = []
     queued: Counter[tuple[str, str]] = Counter()
-    events = {True: connection.enter_event, False: connection.exit_event}
+    events = {True: connection.enter_event, False: leaving_event(connection)}
     columns = {value: _column(event) for value, event in events.items()}
     for call in calls:
         identity = identity_of(call.identifier, call.identifiers)
         for kind in kinds:
             message_id = next(ids)
             payload = templates.text(
-                kind=kind, value=call.value, identity=identity, message_id=message_id, extra=call.extra
+                kind=kind, value=call.value, identity=identity, message_id=message_id, extra=call.extra, json=call.json
             )
             if "\\" in payload:
                 payload = payload.replace("\\", "\\\\")
