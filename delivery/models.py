@@ -216,6 +216,78 @@ class Attempt(models.Model):
         managed = False
 
 
+class ReplayRun(models.Model):
+    """Sending a selection of dead letters again, `rate` calls a second; resumes where it was when killed.
+
+    `selection` is a `selectors.dead_letters.Selection`. The run hands calls over to the outbox in the
+    order of their ids: `next_id` is the last one that was looked at, `released_until` the due time of the last one
+    handed over. `delivered`, `failed` and `other` count outcomes of handed over calls; the rest is still on its way.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Running"
+        PAUSED = "paused", "Paused"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Canceled"
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
+    created_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.RUNNING)
+    selection = models.JSONField(default=dict)
+    words = models.TextField()
+    rate = models.PositiveIntegerField()
+    total = models.BigIntegerField()
+    handed_over = models.BigIntegerField(default=0)
+    delivered = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    other = models.BigIntegerField(default=0)
+    next_id = models.BigIntegerField(default=0)
+    last_id = models.BigIntegerField()
+    is_handed_over = models.BooleanField(default=False)
+    released_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["space", "-id"], name="replay_run_by_space")]
+
+    def __str__(self) -> str:
+        return self.words
+
+    @property
+    def settled(self) -> int:
+        return self.delivered + self.failed + self.other
+
+    @property
+    def on_the_way(self) -> int:
+        return self.handed_over - self.settled
+
+
+class ReplayItem(models.Model):
+    """A call that a run handed over, and what came of it; null while it is on its way."""
+
+    pk = models.CompositePrimaryKey("space_id", "run_id", "delivery_id")
+    space_id = models.IntegerField()
+    run_id = models.BigIntegerField()
+    delivery_id = models.BigIntegerField()
+    message_id = models.TextField()
+    handed_over_at = models.DateTimeField()
+    outcome = models.CharField(max_length=12, null=True)
+    reason = models.TextField(null=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        db_table = "replay_item"
+        indexes = [
+            models.Index(fields=["space_id", "delivery_id"], name="replay_item_by_call"),
+            models.Index(fields=["run_id", "delivery_id"], name="replay_item_open", condition=models.Q(outcome=None)),
+        ]
+
+
 class DeliveryCounter(models.Model):
     """Counts per connection, ten minutes and outcome ("emitted" is one of them), written with what they count."""
 

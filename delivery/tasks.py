@@ -17,3 +17,10 @@ def sync_lists() -> None:
     from delivery.services.lists import sync_due
 
     sync_due()
+
+
+@shared_task(name="delivery.advance_replays")
+def advance_replays() -> None:
+    from delivery.services.replay_runs import advance_all
+
+    advance_all()

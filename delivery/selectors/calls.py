@@ -55,14 +55,28 @@ ORDER BY l.id {order} LIMIT %(limit)s
 
 @dataclass(frozen=True, kw_only=True)
 class CallFilter:
-    """Which calls to list; None means any. `connections` are those of the space that may be shown."""
+    """Which calls to list; None means any. `since` and `until` bound the time of emission.
+
+    With `dead` only those dead letters are listed, and the other members count for nothing.
+    """
 
     status: str | None = None
     connection: Connection | None = None
     profile_id: int | None = None
     message_id: str | None = None
+    destination_id: int | None = None
+    computation_id: str | None = None
 
 
+    reason: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    dead: Selection | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == CallFilter()
 @dataclass(slots=True)
 class CallRow:
     """One emitted call. `status` is one of STATUSES; `answered` the HTTP status of the last answer."""
@@ -144,7 +158,7 @@ def call_page(space: Space, wanted: CallFilter, *, after: str = "", before: str 
 
 
 def get_call(space: Space, call_id: int) -> CallRow | None:
-    rows = _find(space, CallFilter(), below=call_id + 1, above=call_id - 1, limit=1)
+    rows = _find(space, CallFilter(), below=call_id + 1, above=call_id - 1, limit=1) if call_id < MAX_ID else []
     _attach_connections(space, rows)
     return rows[0] if rows else None
 
@@ -177,13 +191,14 @@ def _find(
         shared.append("l.profile_id = %(profile)s")
     if wanted.message_id is not None:
         shared.append("l.message_id = %(message)s")
-    if wanted.connection is not None:
-        params |= {"connection": wanted.connection.pk, "destination": wanted.connection.destination_id}
-        shared.append("l.connection_id = %(connection)s")
+    connections = _connections(space, wanted)
+    if connections is not None:
+        params["connections"] = connections
+        shared.append("l.connection_id = ANY(%(connections)s::bigint[])")
     rows: list[CallRow] = []
     if wanted.status not in {WAITING, IN_FLIGHT}:
         rows += _finished(space, wanted, shared, params, order)
-    if wanted.status in {None, WAITING, IN_FLIGHT}:
+    if wanted.status in {None, WAITING, IN_FLIGHT} and wanted.reason is None:
         rows += _pending(wanted, shared, params, order)
     rows.sort(key=lambda row: row.id, reverse=order == "DESC")
     return rows[:limit]
@@ -192,24 +207,56 @@ def _find(
 def _finished(
     space: Space, wanted: CallFilter, shared: Sequence[str], params: dict[str, Any], order: str
 ) -> list[CallRow]:
-    where = list(shared)
+    where = [*shared, *_when(wanted, "l.created_at", params)]
+    if wanted.since is not None:
+        where.append("l.finished_at >= %(since)s")  # a call ends after it began: older partitions are left out
+    if wanted.kind is not None:
+        where.append("l.kind = %(kind)s")
+        params["kind"] = wanted.kind
+    if wanted.reason is not None:
+        where.append("l.reason = %(reason)s")
+        params["reason"] = wanted.reason
     if wanted.status is not None:
+    if wanted.dead is not None:
+        chosen, values = wanted.dead.where(space)
+        return _rows(LOG, [*shared, chosen], params | values, order)
         # A literal, so that the partial index of failed calls is seen to fit.
         where.append(f"l.outcome = '{Outcome(wanted.status).value}'")
     statement = LOG
     narrow = wanted.profile_id is not None or wanted.message_id is not None
-    if not narrow and wanted.status != Outcome.FAILED and wanted.connection is None:
+    if not narrow and (wanted.status != Outcome.FAILED or wanted.reason is not None):
         statement = LOG_BY_CONNECTION
-        params["connections"] = list(Connection.objects.in_space(space).values_list("pk", flat=True))
+        params.setdefault("connections", list(Connection.objects.in_space(space).values_list("pk", flat=True)))
     return _rows(statement, where, params, order)
 
 
 def _pending(wanted: CallFilter, shared: Sequence[str], params: dict[str, Any], order: str) -> list[CallRow]:
-    in_outbox, in_lists = list(shared), list(shared)
-    if wanted.connection is not None:
+    in_outbox = [*shared, *_when(wanted, "l.created_at", params)]
+    in_lists = [*shared, *_when(wanted, "l.changed_at", params)]
+    if wanted.kind is not None:
+        params |= {"kind": wanted.kind, "is_add": wanted.kind == "add"}
+        in_outbox.append("l.kind = %(kind)s")
+        in_lists.append("l.is_add = %(is_add)s" if wanted.kind in {"add", "remove"} else "false")
+    if wanted.destination_id is not None or wanted.connection is not None:
+        destination = wanted.connection.destination_id if wanted.connection else wanted.destination_id
+        params["destination"] = destination
         in_outbox.append("l.destination_id = %(destination)s")
     if wanted.status == WAITING:
         in_outbox.append("(l.lease_until IS NULL OR l.lease_until <= %(now)s)")
+def _connections(space: Space, wanted: CallFilter) -> list[int] | None:
+    """The connections of the calls; None when the filter leaves that open."""
+    if wanted.connection is not None:
+        return [wanted.connection.pk]
+    if wanted.destination_id is None and wanted.computation_id is None:
+        return None
+    rows = Connection.objects.in_space(space)
+    if wanted.destination_id is not None:
+        rows = rows.filter(destination_id=wanted.destination_id)
+    if wanted.computation_id is not None:
+        rows = rows.filter(computation_id=wanted.computation_id)
+    return list(rows.values_list("pk", flat=True))
+
+
         in_lists.append("l.run_id IS NULL")
     elif wanted.status == IN_FLIGHT:
         in_outbox.append("l.lease_until > %(now)s")
@@ -225,6 +272,17 @@ def _rows(statement: str, where: Sequence[str], params: dict[str, Any], order: s
 
 def _attach_connections(space: Space, rows: Sequence[CallRow]) -> None:
     found = (
+def _when(wanted: CallFilter, column: str, params: dict[str, Any]) -> list[str]:
+    where = []
+    if wanted.since is not None:
+        where.append(f"{column} >= %(since)s")
+        params["since"] = wanted.since
+    if wanted.until is not None:
+        where.append(f"{column} < %(until)s")
+        params["until"] = wanted.until
+    return where
+
+
         Connection.objects.in_space(space).select_related("destination").in_bulk({row.connection_id for row in rows})
     )
     for row in rows:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
-from delivery.services import counters, emit_lists, engage_sources, first_sync, tallies
+from delivery.services import counters, emit_lists, engage_sources, skipping, tallies
 from delivery.services.calls import (
     Call,
     Templates,
@@ -115,8 +115,8 @@ def emit_changes(
 
     `only` names the identifiers of each profile that are sent, whatever was sent before: a repair.
 
-    Paused and removed connections and disabled or deleted destinations are passed over: nothing is queued for them.
-    A disabled destination gets what it missed by a run over all members, which waits until it is enabled.
+    Paused and removed connections and deleted destinations are passed over: nothing is queued for them. What a
+    disabled destination misses is recorded (`skipping`).
     """
     switched_on = list(
         _switched_on(space)
@@ -125,10 +125,8 @@ def emit_changes(
         .order_by("id")
     )
     live = [one for one in switched_on if one.destination.is_enabled]
-    if changes and connections is None:
-        for resting in switched_on:
-            if not resting.destination.is_enabled:
-                first_sync.request(resting)
+    resting = skipping.skipped(switched_on) if changes and connections is None else []
+    chosen = [*chosen, *resting]
     chosen = live if connections is None else [one for one in live if one.pk in {given.pk for given in connections}]
     if is_first_sync:
         # F126: a tool without a past is told of those who enter from now on.
@@ -136,11 +134,11 @@ def emit_changes(
     if not chosen or not changes:
         return 0
     routing = engage_sources.routing(space)
-    names = {one.pk: _addressed(one, live, routing) for one in chosen}
+    names = {one.pk: _addressed(one, live if one.destination.is_enabled else chosen, routing) for one in chosen}
     with database.cursor() as cursor:
         for connection in chosen:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, connection.pk])
-    emitted = 0
+    emitted, first_id = 0, tallies.last_id()
     id_types = looked_up(chosen)
     enriched = {one.pk: enriched_by(one, connector_of(one.destination)) for one in chosen}
     paths = list({trait.path: None for traits in enriched.values() for trait in traits})
@@ -163,8 +161,8 @@ def emit_changes(
                 is_first_sync=is_first_sync,
                 only=only,
             )
-    _wake(chosen)
-    return emitted
+    _wake([one for one in chosen if one.destination.is_enabled])
+    return emitted - sum(skipping.skip(connection, after_id=first_id, now=now) for connection in resting)
 
 
 def _emit_block(
