@@ -245,6 +245,8 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Called with every evaluation, in its transaction: the journeys move the people it concerns.
 COMPUTATION_FOLLOWER = "journeys.services.following.follow"
+# Steps of journeys, which conditions of audiences may name.
+COMPUTATION_STEPS = "journeys.selectors.step_references.SOURCE"
 # Where the users of an audience are looked for before it is deleted.
 COMPUTATION_CONSUMERS = [
     "audiences.services.consumers.audiences_using",

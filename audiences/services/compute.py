@@ -15,11 +15,13 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audiences.compiler import CompiledInput, Scope, TheseProfiles, compile_audiences, in_statements
+from audiences.compiler import CompiledInput, References, Scope, TheseProfiles, compile_audiences, in_statements
 from audiences.models import Audience, ChangedProfiles
-from audiences.services.definitions import Compiled, audience_references, compiled
+from audiences.services import steps
+from audiences.services.definitions import Compiled, compiled, references_of
 from audiences.services.following import Evaluated, follow
 from audiences.services.locks import try_lock_space
+from audiences.services.reach import Reach
 from delivery.services.emit import Change, connected_computations, emit_changes
 from delivery.services.resending import resend_to_new_identifiers
 from engine.conditions import Mentions
@@ -42,26 +44,43 @@ class Entered:
 
 
 def evaluate(
-    *, space: Space, audiences: Sequence[Compiled], scope: Scope, now: datetime, touched: Touched | None = None
+    *,
+    space: Space,
+    audiences: Sequence[Compiled],
+    scope: Scope,
+    now: datetime,
+    touched: Touched | None = None,
+    reach: Reach | None = None,
 ) -> list[Entered]:
     """Evaluate audiences over a scope of profiles, store what changed and emit it. Returns the changes.
 
     With `touched`, only audiences are evaluated that mention what was touched, or that reference an audience whose
-    membership just changed; references are followed level by level.
+    membership just changed; references are followed level by level, and from users to their accounts and back.
     """
-    references = audience_references(space)
+    references = references_of(space, [item.mentions for item in audiences])
+    reach = reach or Reach(space=space, audiences=audiences, scope=scope)
+    named = frozenset(name for item in audiences for name in item.mentions.audiences)
     all_changes: list[Entered] = []
     changed_names: set[str] = set()
-    for level in _levels(audiences):
+    for collection, level in _levels(audiences):
         wanted = [
             item
             for item in level
             if touched is None or touched.concerns(item) or (item.mentions.audiences & changed_names)
         ]
-        changes = _apply(space=space, audiences=wanted, references=references, scope=scope, now=now)
-        by_id = {item.audience.pk: item.audience for item in wanted}
-        for audience in [by_id[audience_id] for audience_id in {change.audience_id for change in changes}]:
-            changed_names |= {audience.key, audience.public_id}
+        if not wanted:
+            continue
+        own = reach.scope(collection)
+        changes = _apply(space=space, audiences=wanted, references=references, scope=own, now=now)
+        changed = {change.audience_id for change in changes}
+        names = {
+            name
+            for item in wanted
+            if item.audience.pk in changed
+            for name in (item.audience.key, item.audience.public_id)
+        }
+        changed_names |= names
+        reach.note(changes, is_named=not named.isdisjoint(names))
         all_changes += changes
     return all_changes
 
@@ -83,11 +102,13 @@ class Touched:
             for kind, name in mentions.events
         ):
             return True
+        if any((steps.EVENT_TYPE, name) in self.events for name in mentions.journey_steps):
+            return True
         return any(trait.split(".", 1)[0] in self.traits for trait in mentions.traits)
 
 
-def _levels(audiences: Sequence[Compiled]) -> list[list[Compiled]]:
-    """Audiences in dependency order: each level references only earlier ones."""
+def _levels(audiences: Sequence[Compiled]) -> list[tuple[int, list[Compiled]]]:
+    """Audiences of one collection in dependency order: each level references only earlier ones."""
     names = {name: item for item in audiences for name in (item.audience.key, item.audience.public_id)}
     depth: dict[int, int] = {}
 
@@ -100,14 +121,14 @@ def _levels(audiences: Sequence[Compiled]) -> list[list[Compiled]]:
         depth[item.audience.pk] = max(inner, default=0)
         return depth[item.audience.pk]
 
-    levels: dict[int, list[Compiled]] = defaultdict(list)
+    levels: dict[tuple[int, int], list[Compiled]] = defaultdict(list)
     for item in audiences:
-        levels[measure(item)].append(item)
-    return [levels[key] for key in sorted(levels)]
+        levels[measure(item), item.audience.collection].append(item)
+    return [(collection, levels[depth, collection]) for depth, collection in sorted(levels)]
 
 
 def _apply(
-    *, space: Space, audiences: Sequence[Compiled], references: Mapping[str, int], scope: Scope, now: datetime
+    *, space: Space, audiences: Sequence[Compiled], references: References, scope: Scope, now: datetime
 ) -> list[Entered]:
     inputs = [
         CompiledInput(
@@ -269,12 +290,9 @@ def recheck_block(*, space: Space, limit: int = BLOCK_PROFILES) -> int:
         everyone = evaluated_audiences(space)
         wanted = [item for item in everyone if item.audience.pk in audience_ids]
         _forget_rechecks(space_id=space.pk, audience_ids=audience_ids - {item.audience.pk for item in wanted})
-        changes = evaluate(
-            space=space,
-            audiences=wanted,
-            scope=TheseProfiles(ids=sorted({profile_id for _, profile_id in due})),
-            now=now,
-        )
+        scope = TheseProfiles(ids=sorted({profile_id for _, profile_id in due}))
+        reach = Reach(space=space, audiences=wanted, scope=scope, follows_links=False)
+        changes = evaluate(space=space, audiences=wanted, scope=scope, now=now, reach=reach)
         changes = changes + dependents_of(space=space, everyone=everyone, done=wanted, changes=changes, now=now)
         follow(Evaluated(space=space, now=now, profile_ids=[], touched=None, changes=changes))
         return len(due)
@@ -303,12 +321,11 @@ def dependents_of(
     dependents = [item for item in everyone if item.mentions.audiences & changed]
     if not dependents:
         return []
-    return evaluate(
-        space=space,
-        audiences=_closure(dependents, everyone),
-        scope=TheseProfiles(ids=sorted({change.profile_id for change in changes})),
-        now=now,
-    )
+    audiences = _closure(dependents, everyone)
+    scope = TheseProfiles(ids=sorted({change.profile_id for change in changes}))
+    reach = Reach(space=space, audiences=[*audiences, *done], scope=scope)
+    reach.note(changes, is_named=True)
+    return evaluate(space=space, audiences=audiences, scope=scope, now=now, reach=reach)
 
 
 def _closure(start: Sequence[Compiled], everyone: Sequence[Compiled]) -> list[Compiled]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from django.urls import reverse
 
 from audiences.services.consumers import Consumer
-from engine.conditions import mentions
-from engine.journeys.plan import compile as compile_plan
 from journeys.models import JourneyVersion, VersionState
-from journeys.services.definitions import read
+from journeys.selectors.step_references import audiences_named
 from spaces.models import Space
 
 
@@ -27,14 +25,6 @@ def journeys_using(*, space: Space, names: frozenset[str]) -> list[Consumer]:
             url=reverse("journeys:overview", kwargs={"space": space.slug, "journey_id": version.journey.public_id}),
         )
         for version in versions
-        if names & _audiences_named(version)
+        if names & audiences_named(version)
     }
     return list(found.values())
-
-
-def _audiences_named(version: JourneyVersion) -> frozenset[str]:
-    definition = read(version.definition)
-    plan = compile_plan(definition)
-    named = frozenset(name for mentioned in plan.mentions.values() for name in mentioned.audiences)
-    entry = definition.entry.condition
-    return named | (mentions(entry).audiences if entry is not None else frozenset())

@@ -9,8 +9,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from audiences.compiler import CompiledInput, TheseProfiles, compile_audiences, in_statements
-from audiences.models import Audience, AudiencePurpose
+from audiences.compiler import CompiledInput, References, TheseProfiles, compile_audiences, in_statements
 from engine.conditions.nodes import Condition
 from spaces.models import Space
 
@@ -38,18 +37,12 @@ class Answer:
     recheck_at: datetime | None
 
 
-def references_of(space: Space) -> dict[str, int]:
-    """Row ids of audiences by key and id. A deleted one is still read: its last stored members (journeys.md §3)."""
-    rows = Audience.objects.in_space(space).filter(purpose=AudiencePurpose.AUDIENCE)
-    return {name: pk for pk, key, public_id in rows.values_list("pk", "key", "public_id") for name in (key, public_id)}
-
-
 def judge(
     *,
     space: Space,
     questions: Mapping[Asked, Question],
     people: Mapping[Asked, Collection[int]],
-    references: Mapping[str, int],
+    references: References,
     now: datetime,
 ) -> dict[Asked, dict[int, Answer]]:
     """The verdict on each profile for each question. A profile that is gone has none.

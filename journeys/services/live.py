@@ -11,13 +11,15 @@ from functools import cached_property, lru_cache
 
 import msgspec
 
+from audiences.compiler import References
 from audiences.services.compute import Touched
+from audiences.services.definitions import references_of
 from engine.journeys import plan as plans
 from engine.journeys.definition import read
 from engine.journeys.plan import Plan
 from engine.journeys.steps.random import RandomStep
 from journeys.models import JourneyStep, JourneyVersion, VersionState
-from journeys.services.judging import Asked, Question, references_of
+from journeys.services.judging import Asked, Question
 from spaces.models import Space
 
 logger = logging.getLogger(__name__)
@@ -94,8 +96,9 @@ class Live:
         }
 
     @cached_property
-    def references(self) -> dict[str, int]:
-        return references_of(self.space)
+    def references(self) -> References:
+        mentioned = [one for version in self.versions.values() for one in version.plan.mentions.values()]
+        return references_of(self.space, mentioned, live_only=False)
 
     @cached_property
     def refers(self) -> bool:

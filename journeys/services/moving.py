@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
 
+from audiences.services.steps import announce, is_asked
 from delivery.services.copying import bigint_array
 from delivery.services.emit import Change, emit_changes
 from engine.journeys import running
 from engine.journeys.running import Arrived, Completed, Effect, Exited, Joined, Left, Sent
 from journeys.models import EndReason, JourneyStep
+from journeys.selectors.step_references import names_of
 from journeys.services import counting
 from journeys.services.storing import (
     Placed,
@@ -131,8 +134,22 @@ class Moves:
         update_runs(space_id=self.space.pk, runs=[run for run in runs if run.is_changed and run.id not in inserted])
         counting.add(space_id=self.space.pk, tally=self.tally, now=self.now)
         self._send()
+        self._tell(runs)
         for run in runs:
             run.fresh, run.changed, run.is_changed = set(), set(), False
+
+    def _tell(self, runs: Sequence[RunRow]) -> None:
+        """Audiences may ask who is in a step."""
+        if not is_asked(self.space):
+            return
+        moved: dict[frozenset[str], set[int]] = defaultdict(set)
+        for run in runs:
+            rows = self.rows[run.version_id]
+            names = run.positions if run.ended_at is not None else run.fresh | run.changed
+            for name in names:
+                if run.positions[name].joined_at is not None:
+                    moved[names_of(rows[name])].add(run.profile_id)
+        announce(space=self.space, moved=moved, now=self.now)
 
     def _send(self) -> None:
         sends = self.sends
