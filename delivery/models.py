@@ -321,7 +321,6 @@ class ListChange(models.Model):
     message_id = models.TextField()
     payload = models.TextField()
     changed_at = models.DateTimeField()
-    run_id = models.BigIntegerField(null=True)
     attempts = models.SmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
     first_attempt_at = models.DateTimeField(null=True)
@@ -329,7 +328,7 @@ class ListChange(models.Model):
 
     class Meta:
         db_table = "list_change"
-        indexes = [models.Index(fields=["connection_id", "run_id"], name="list_change_open")]
+        indexes = [models.Index(fields=["connection_id", "id"], name="list_change_in_order")]
 
 
 class ListMember(models.Model):
@@ -347,6 +346,12 @@ class ListMember(models.Model):
         db_table = "list_member"
 
 
+class ListSync(models.Model):
+    """One run of a list destination: what was due, and what the destination acknowledged.
+
+    It takes the changes up to `up_to_id` that were due at `taken_at` (`selectors.list_runs`).
+    """
+
     class State(models.TextChoices):
         RUNNING = "running"
         DONE = "done"
@@ -354,12 +359,13 @@ class ListMember(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="list_syncs")
     state = models.CharField(max_length=12, choices=State.choices, default=State.RUNNING)
+    up_to_id = models.BigIntegerField(default=0)
+    taken_at = models.DateTimeField(null=True, blank=True)
     adds = models.BigIntegerField(default=0)
     removes = models.BigIntegerField(default=0)
     delivered = models.BigIntegerField(default=0)
     failed = models.BigIntegerField(default=0)
     error = models.TextField(blank=True)
-    lease_until = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

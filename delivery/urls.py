@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from delivery.views import activation, fragments, pages
+from delivery.views import activation, drift, fragments, pages
 
 app_name = "delivery"
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("delivery/dead-letters/retry/", pages.replay_all, name="replay_all"),
     path("delivery/traits.json", activation.traits, name="trait_options"),
     path("delivery/connections/<slug:connection_id>/recent/", fragments.connection_recent, name="connection_recent"),
+    path("delivery/connections/<slug:connection_id>/drift/", drift.drift, name="drift"),
+    path("delivery/connections/<slug:connection_id>/drift/repair/", drift.drift_repair, name="drift_repair"),
     path("delivery/destinations/<slug:destination_id>/", fragments.destination_activity, name="destination"),
     path(
         "delivery/destinations/<slug:destination_id>/traits/", activation.destination_traits, name="destination_traits"

@@ -11,6 +11,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from delivery.models import Connection, DeliveryCounter, ListSync, Outcome
+from delivery.selectors.list_runs import in_run
 from delivery.services import lists
 from delivery.services.calls import UnknownConnectorError, connector_of
 from destinations.models import Destination
@@ -65,12 +66,13 @@ def books_of(connections: Sequence[Connection]) -> dict[int, Books]:
     ids, destinations = list(found), list({one.destination_id for one in connections})
     with database.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             SELECT connection_id, count(*), count(*) FILTER (WHERE lease_until > %s) FROM delivery
             WHERE destination_id = ANY(%s) AND connection_id = ANY(%s) GROUP BY 1
             UNION ALL
-            SELECT connection_id, count(*), count(run_id) FROM list_change WHERE connection_id = ANY(%s) GROUP BY 1
-            """,
+            SELECT connection_id, count(*), count(*) FILTER (WHERE {in_run("c")}) FROM list_change c
+            WHERE connection_id = ANY(%s) GROUP BY 1
+            """,  # noqa: S608 - a fragment of this app
             [timezone.now(), destinations, ids, ids],
         )
         for connection_id, pending, in_flight in cursor.fetchall():

@@ -9,7 +9,7 @@ What waits to be sent is neither. Members without a usable identifier are unreac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -223,7 +223,3 @@ def _members_of(connection: Connection) -> Members:
         if found is not None:
             return found
     return SENT, {}
-
-
-def masked_entries(person: DriftPerson, show: Callable[[str, str], str]) -> Sequence[tuple[str, str]]:
-    return [(id_type, show(id_type, value)) for id_type, value in person.entries]

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from common.errors import ConflictError, ProductError
 from common.tasks import enqueue
-from delivery.models import HELD, Connection, Delivery, Outcome
+from delivery.models import HELD, Connection, Delivery, ListSync, Outcome
 from delivery.services import activation, counters, engage_sources, tallies
 from delivery.services import first_sync as first_syncs
 from delivery.services.connection_rules import connection_problems
@@ -214,7 +214,10 @@ def remove(*, connection: Connection, actor: User | None) -> None:
 
 
 def supersede_waiting(*, connection: Connection, now: datetime) -> int:
-    """Move everything of a removed connection that is not in flight to the log; returns how much."""
+    """Move everything of a removed connection that is not in flight to the log; returns how much.
+
+    The entries of a list that are on their way at this moment are superseded too: what the tool says is not kept.
+    """
     with database.cursor() as cursor:
         cursor.execute(
             """
@@ -236,7 +239,7 @@ def supersede_waiting(*, connection: Connection, now: datetime) -> int:
         cursor.execute(
             """
             WITH gone AS (
-                DELETE FROM list_change WHERE space_id = %s AND connection_id = %s AND run_id IS NULL RETURNING *
+                DELETE FROM list_change WHERE space_id = %s AND connection_id = %s RETURNING *
             ), logged AS (
                 INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind,
                     payload, created_at, finished_at, attempts, outcome, reason, detail)
@@ -263,6 +266,9 @@ def supersede_waiting(*, connection: Connection, now: datetime) -> int:
         for kind, event, created_at, calls in moved
     )
     superseded = sum(row[3] for row in moved)
+    connection.list_syncs.filter(state=ListSync.State.RUNNING).update(
+        state=ListSync.State.FAILED, error=REMOVED_DETAIL, finished_at=now
+    )
     counters.add([Count.of(connection, Outcome.SUPERSEDED, reason=REMOVED, calls=superseded)], now=now)
     return superseded
 

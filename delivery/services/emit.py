@@ -31,6 +31,7 @@ from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
 from delivery.services.engage_sources import Routing
 from delivery.services.enrichment import Enriched, Values, enriched_by, extra_of, load_values
+from delivery.services.list_outcomes import EMIT_LOCK
 from delivery.services.sent_values import Noted, note, remember
 from delivery.services.tallies import Tally
 from delivery.services.targets import (
@@ -72,8 +73,6 @@ NO_CHOSEN_IDENTIFIER_DETAIL = (
     "one."
 )
 NULL = "\\N"
-# Advisory locks of one connection: (this number, connection id).
-LOCK_CLASS = 71_001
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,8 +125,8 @@ def emit_changes(
     )
     live = [one for one in switched_on if one.destination.is_enabled]
     resting = skipping.skipped(switched_on) if changes and connections is None else []
-    chosen = [*chosen, *resting]
     chosen = live if connections is None else [one for one in live if one.pk in {given.pk for given in connections}]
+    chosen = [*chosen, *resting]
     if is_first_sync:
         # F126: a tool without a past is told of those who enter from now on.
         chosen = [one for one in chosen if connector_of(one.destination).has_history]
@@ -137,7 +136,7 @@ def emit_changes(
     names = {one.pk: _addressed(one, live if one.destination.is_enabled else chosen, routing) for one in chosen}
     with database.cursor() as cursor:
         for connection in chosen:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, connection.pk])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EMIT_LOCK, connection.pk])
     emitted, first_id = 0, tallies.last_id()
     id_types = looked_up(chosen)
     enriched = {one.pk: enriched_by(one, connector_of(one.destination)) for one in chosen}
@@ -195,18 +194,15 @@ def _emit_block(
             own = own.with_newest_of(newest)
         if id_sync is not None:
             own = id_sync.chosen(own) if change.value else id_sync.leaving(own, before)
-        if only is not None:
-            wanted = list(only.get(change.profile_id, ()))
-            if change.value:
-                _note_entry(noted, change.profile_id, own=own, before=before, wanted=wanted, is_unknown=False)
-        elif change.value:
-            wanted = entering(identifiers=own, types=types, sent=before, is_first_sync=is_first_sync)
+        chosen = None if only is None else list(only.get(change.profile_id, ()))
+        if change.value:
+            wanted = chosen or entering(identifiers=own, types=types, sent=before, is_first_sync=is_first_sync)
             is_unknown = not wanted and not has_any(identifiers=own, types=types)
             if is_unknown:
                 unknown.append(change.profile_id)
             _note_entry(noted, change.profile_id, own=own, before=before, wanted=wanted, is_unknown=is_unknown)
         else:
-            wanted = leaving(sent=before)
+            wanted = chosen or leaving(sent=before)
             if NOBODY_YET in before:
                 noted.add(change.profile_id, NOBODY_YET, "false")
         if not wanted:

@@ -19,21 +19,23 @@ from delivery.services.tallies import Tally
 from destinations.kit.verdicts import Verdict
 
 POSTPONED_SECONDS = 60
+# Whoever emits calls of a connection holds the advisory lock (this number, connection id).
+EMIT_LOCK = 71_001
 
 FINISH = """
 WITH given AS (
     SELECT * FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, outcome text, reason text, detail text,
-        status smallint)
+        status smallint, exchange text)
 ), gone AS (
     DELETE FROM list_change c USING given g
-    WHERE c.space_id = %s AND c.connection_id = %s AND c.run_id = %s AND c.id = g.i
-    RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status
+    WHERE c.space_id = %s AND c.connection_id = %s AND c.id = g.i
+    RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status, g.exchange
 ), logged AS (
     INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
         created_at, attempts, outcome, reason, detail, status, entry, duration_ms, exchange, finished_at)
     SELECT space_id, id, %s, connection_id, profile_id, message_id, CASE WHEN is_add THEN 'add' ELSE 'remove' END,
         payload, changed_at, tried, outcome, reason, detail, status, json_build_array(id_type, id_value)::text,
-        %s, %s, %s
+        %s, exchange, %s
     FROM gone RETURNING outcome, reason, kind, created_at
 ), added AS (
     INSERT INTO list_member (space_id, connection_id, profile_id, id_type, id_value, added_at)
@@ -47,16 +49,17 @@ WITH given AS (
 SELECT outcome, coalesce(reason, ''), kind, created_at, count(*) FROM logged GROUP BY 1, 2, 3, 4
 """
 RETRY = """
-UPDATE list_change c SET run_id = NULL, attempts = g.attempts, first_attempt_at = g.first_attempt_at,
+UPDATE list_change c SET attempts = g.attempts, first_attempt_at = g.first_attempt_at,
     next_attempt_at = g.next_attempt_at, last_error = g.detail
 FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, first_attempt_at timestamptz,
     next_attempt_at timestamptz, detail text)
-WHERE c.space_id = %s AND c.connection_id = %s AND c.run_id = %s AND c.id = g.i
+WHERE c.space_id = %s AND c.connection_id = %s AND c.id = g.i
 """
 ATTEMPTS = """
 INSERT INTO attempt (space_id, delivery_id, number, at, status, reason, detail, duration_ms, exchange)
-SELECT %s, g.i, g.attempts, %s, g.status, g.reason, g.detail, %s, %s
-FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, reason text, detail text, status smallint)
+SELECT %s, g.i, g.attempts, %s, g.status, g.reason, g.detail, %s, g.exchange
+FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, reason text, detail text, status smallint,
+    exchange text)
 ON CONFLICT DO NOTHING
 """
 
@@ -141,91 +144,107 @@ class EntryResult:
         }
 
 
-def pending(*, connection: Connection, now: datetime) -> tuple[int, int]:
-    """How many changes wait for the cadence, and how many for another try that is due."""
+def pending(*, connection: Connection, now: datetime) -> tuple[bool, bool]:
+    """Whether changes wait for the cadence, and whether some wait for another try that is due."""
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FILTER (WHERE next_attempt_at IS NULL), count(*) FILTER (WHERE next_attempt_at <= %s) "
-            "FROM list_change WHERE space_id = %s AND connection_id = %s AND run_id IS NULL",
-            [now, connection.space_id, connection.pk],
+            "SELECT EXISTS (SELECT FROM list_change WHERE space_id = %s AND connection_id = %s "
+            "AND next_attempt_at IS NULL), "
+            "EXISTS (SELECT FROM list_change WHERE space_id = %s AND connection_id = %s AND next_attempt_at <= %s)",
+            [connection.space_id, connection.pk, connection.space_id, connection.pk, now],
         )
         fresh, again = cursor.fetchone()
         return fresh, again
 
 
-def take(*, sync: ListSync, now: datetime) -> tuple[int, int]:
-    """Put every change that is due into the run; returns (adds, removes)."""
+def begin(*, connection: Connection, now: datetime) -> ListSync:
+    """A run over every change that is due now. Call it in a transaction of its own.
+
+    Changes that are being emitted come first or are left for the next run: a change must not be cancelled as untried
+    while it is sent.
+    """
     with database.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EMIT_LOCK, connection.pk])
         cursor.execute(
             """
-            WITH taken AS (
-                UPDATE list_change SET run_id = %s
-                WHERE space_id = %s AND connection_id = %s AND run_id IS NULL
-                  AND (next_attempt_at IS NULL OR next_attempt_at <= %s)
-                RETURNING is_add
-            )
-            SELECT count(*) FILTER (WHERE is_add), count(*) FILTER (WHERE NOT is_add) FROM taken
+            SELECT coalesce(max(id), 0), count(*) FILTER (WHERE is_add), count(*) FILTER (WHERE NOT is_add)
+            FROM list_change WHERE space_id = %s AND connection_id = %s
+              AND (next_attempt_at IS NULL OR next_attempt_at <= %s)
             """,
-            [sync.pk, sync.connection.space_id, sync.connection_id, now],
+            [connection.space_id, connection.pk, now],
         )
-        adds, removes = cursor.fetchone()
-        return adds, removes
+        up_to_id, adds, removes = cursor.fetchone()
+    return ListSync.objects.create(connection=connection, up_to_id=up_to_id, taken_at=now, adds=adds, removes=removes)
 
 
 def has_fresh(*, sync: ListSync) -> bool:
     """Is this a run of the cadence, not only of tries?"""
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT EXISTS (SELECT 1 FROM list_change WHERE connection_id = %s AND run_id = %s AND attempts = 0)",
-            [sync.connection_id, sync.pk],
+            "SELECT EXISTS (SELECT FROM list_change WHERE connection_id = %s AND id <= %s AND next_attempt_at IS NULL)",
+            [sync.connection_id, sync.up_to_id],
         )
         return bool(cursor.fetchone()[0])
 
 
-def next_batch(*, sync: ListSync, limit: int) -> list[Entry]:
-    """The oldest entries of the run that have no outcome yet."""
+def next_batch(*, sync: ListSync, limit: int, after_id: int = 0) -> list[Entry]:
+    """The oldest entries of the run after this one that have no outcome yet."""
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT id, profile_id, id_type, id_value, is_add, message_id, payload, attempts, first_attempt_at "
-            "FROM list_change WHERE connection_id = %s AND run_id = %s ORDER BY id LIMIT %s",
-            [sync.connection_id, sync.pk, limit],
+            "FROM list_change WHERE connection_id = %s AND id > %s AND id <= %s "
+            "AND (next_attempt_at IS NULL OR next_attempt_at <= %s) ORDER BY id LIMIT %s",
+            [sync.connection_id, after_id, sync.up_to_id, sync.taken_at, limit],
         )
         return [Entry(*row) for row in cursor.fetchall()]
 
 
-def record(*, sync: ListSync, connection: Connection, results: Sequence[EntryResult], now: datetime) -> None:
-    """Outcomes of one batch in one transaction. An entry that changed meanwhile was superseded and is left alone."""
+def record(results: Sequence[EntryResult], *, sync: ListSync, connection: Connection, now: datetime) -> None:
+    """Outcomes of one batch in one transaction. An entry that changed meanwhile was superseded and is left alone.
+
+    The exchange of the batch is kept once, with its first entry; the others hold the id of that one.
+    """
     if not results:
         return
-    finished = [result.row() for result in results if result.outcome is not None]
+    exchange, duration = results[0].exchange, results[0].duration_ms
+    finished = _kept_once([result.row() for result in results if result.outcome is not None], exchange)
     again = [result.row() for result in results if result.outcome is None]
-    failed = [
+    tried = [
         result.row()
         for result in results
         if result.outcome != Outcome.DELIVERED and result.attempts > result.entry.attempts
     ]
-    exchange, duration = results[0].exchange, results[0].duration_ms
-    run = [connection.space_id, connection.pk, sync.pk]
+    failed = _kept_once(tried, exchange)
+    mine = [connection.space_id, connection.pk]
     with transaction.atomic(), database.cursor() as cursor:
         counts: list[Count] = []
         counted: list[Tally] = []
         if finished:
-            cursor.execute(FINISH, [_json(finished), *run, connection.destination_id, duration, exchange, now, now])
+            cursor.execute(FINISH, [_json(finished), *mine, connection.destination_id, duration, now, now])
             for outcome, reason, kind, created_at, calls in cursor.fetchall():
                 counts.append(Count.of(connection, outcome, reason=reason, calls=calls))
                 counted.append(
                     Tally.of(connection, outcome, created_at=created_at, reason=reason, kind=kind, calls=calls)
                 )
         if again:
-            cursor.execute(RETRY, [_json(again), *run])
+            cursor.execute(RETRY, [_json(again), *mine])
         if failed:
-            cursor.execute(ATTEMPTS, [connection.space_id, now, duration, exchange, _json(failed)])
+            cursor.execute(ATTEMPTS, [connection.space_id, now, duration, _json(failed)])
         counters.add(counts, now=now)
         tallies.add(counted)
         ListSync.objects.filter(pk=sync.pk).update(
             delivered=F("delivered") + sum(count.calls for count in counts if count.outcome == Outcome.DELIVERED),
             failed=F("failed") + sum(count.calls for count in counts if count.outcome == Outcome.FAILED),
         )
+
+
+def _kept_once(rows: list[dict[str, Any]], exchange: str | None) -> list[dict[str, Any]]:
+    if exchange is not None:
+        for row in rows[1:]:
+            row["exchange"] = str(rows[0]["i"])
+        for row in rows[:1]:
+            row["exchange"] = exchange
+    return rows
 
 
 def expired(*, sync: ListSync, now: datetime) -> list[Entry]:
@@ -243,11 +262,18 @@ def postpone(*, sync: ListSync, verdict: Verdict, now: datetime) -> None:
     with database.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE list_change SET run_id = NULL, next_attempt_at = %s,
+            UPDATE list_change SET next_attempt_at = %s,
                 first_attempt_at = coalesce(first_attempt_at, %s), last_error = %s
-            WHERE connection_id = %s AND run_id = %s
+            WHERE connection_id = %s AND id <= %s AND (next_attempt_at IS NULL OR next_attempt_at <= %s)
             """,
-            [now + timedelta(seconds=seconds), now, verdict.detail, sync.connection_id, sync.pk],
+            [
+                now + timedelta(seconds=seconds),
+                now,
+                verdict.detail,
+                sync.connection_id,
+                sync.up_to_id,
+                sync.taken_at,
+            ],
         )
 
 

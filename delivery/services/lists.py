@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,11 +22,12 @@ from django.utils import timezone
 
 from common.http import CurlPool, TransportError
 from delivery.models import Connection, FirstSync, ListSync
-from delivery.services import exchanges, list_outcomes, retries
+from delivery.services import exchanges, list_outcomes, outbox, retries
 from delivery.services.breaker import Breaker
 from delivery.services.exchanges import Exchange
 from delivery.services.list_outcomes import Entry, EntryResult
 from delivery.services.rate import Cap, cap_for
+from delivery.services.recorder import Recorder
 from delivery.services.repair import repair_asked
 from destinations import catalog, lists
 from destinations.config import DestinationConfig, load_config
@@ -42,8 +44,6 @@ logger = logging.getLogger(__name__)
 RUN_LOCK, TASK_LOCK, TASKS = 71_003, 71_004, 2
 # A destination that fails so many batches in a row is left alone until the next try.
 FAILED_BATCHES = 3
-LONG_BATCH = 10
-SHORT_BODY = 1_000
 # How long to wait for somebody else who signs in.
 WAIT_SECONDS = 0.2
 
@@ -90,13 +90,13 @@ def due_connections(*, now: datetime) -> list[Connection]:
 def _is_due(connection: Connection, now: datetime) -> bool:
     if connection.list_syncs.filter(state=ListSync.State.RUNNING).exists():
         return True
-    fresh, retries = list_outcomes.pending(connection=connection, now=now)
-    if not fresh and not retries:
+    has_fresh, has_retries = list_outcomes.pending(connection=connection, now=now)
+    if not has_fresh and not has_retries:
         return False
     if connection.list_synced_at is None:
         collecting = [FirstSync.State.WAITING, FirstSync.State.RUNNING]
         return not connection.first_syncs.filter(state__in=collecting).exists()
-    return retries > 0 or now >= next_sync_at(connection)
+    return has_retries or now >= next_sync_at(connection)
 
 
 def next_sync_at(connection: Connection) -> datetime:
@@ -132,8 +132,9 @@ class _Run:
     now: datetime | None
     sync: ListSync = field(init=False)
     cap: Cap | None = field(init=False)
-
     tokens: StoredTokens = field(init=False)
+    # Writes the outcomes of one batch while the next one is made.
+    recorder: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
         self.cap = cap_for(self.config)
@@ -144,16 +145,31 @@ class _Run:
 
     def go(self, *, deadline: float | None) -> None:
         self.sync = self._begin()
+        self.recorder = Recorder(
+            clock=self._clock, record=partial(list_outcomes.record, sync=self.sync, connection=self.connection)
+        )
+        try:
+            with outbox.plain_plans():
+                error, is_over = self._work(deadline)
+            self.recorder.collect(timeout=None)
+        finally:
+            self.recorder.close()
+        if is_over:
+            self._end(error)
+
+    def _work(self, deadline: float | None) -> tuple[Verdict | None, bool]:
+        """Send what the run holds: what stopped it, and whether it is over (else it is taken up later)."""
         breaker = Breaker(self.config.id)
         breaker.load()
         error = self._prepare()
-        failed_in_a_row = 0
+        failed_in_a_row = last_id = 0
         while error is None:
             if deadline is not None and time.monotonic() >= deadline:
-                return
-            batch = list_outcomes.next_batch(sync=self.sync, limit=max(1, self.config.batch_size))
+                return None, False
+            batch = list_outcomes.next_batch(sync=self.sync, limit=max(1, self.config.batch_size), after_id=last_id)
             if not batch:
                 break
+            last_id = batch[-1].id
             verdicts = self._send(batch)
             refused = next((verdict for verdict in verdicts if needs_sign_in(self.config, verdict)), None)
             if refused is not None:
@@ -168,16 +184,14 @@ class _Run:
                 failed_in_a_row = 0
                 breaker.succeeded(self._clock())
         breaker.write(self._clock(), is_last=True)
-        self._end(error)
+        return error, True
 
     def _begin(self) -> ListSync:
         """Take up the run that was cut short, or start one over everything that is due."""
         with transaction.atomic():
             sync = self.connection.list_syncs.filter(state=ListSync.State.RUNNING).order_by("id").first()
             if sync is None:
-                sync = ListSync.objects.create(connection=self.connection)
-                sync.adds, sync.removes = list_outcomes.take(sync=sync, now=self._clock())
-                sync.save(update_fields=["adds", "removes"])
+                sync = list_outcomes.begin(connection=self.connection, now=self._clock())
                 if list_outcomes.has_fresh(sync=sync):
                     Connection.objects.filter(pk=self.connection.pk).update(list_synced_at=self._clock())
         return sync
@@ -202,7 +216,9 @@ class _Run:
                 pause_destination(destination_id=self.config.id, reason=verdict.detail)
                 return replace(verdict, outcome="retry")
             problem = verdict
-        while batch := list_outcomes.next_batch(sync=self.sync, limit=1_000):
+        last_id = 0
+        while batch := list_outcomes.next_batch(sync=self.sync, limit=1_000, after_id=last_id):
+            last_id = batch[-1].id
             self._record(batch, [problem] * len(batch), [])
         return problem
 
@@ -256,20 +272,25 @@ class _Run:
             time.sleep(wait)
 
     def _record(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> None:
-        limit = None if len(batch) <= LONG_BATCH else SHORT_BODY
-        exchange = exchanges.as_text(made, self.tokens.secret_values, limit=limit)
-        results = [
+        """Have the outcomes written; waits for those of the batch before."""
+        results = self._results(batch, verdicts, made)
+        self.recorder.collect(timeout=None)
+        self.recorder.submit(results)
+
+    def _results(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> list[EntryResult]:
+        exchange = exchanges.as_text(made, self.tokens.secret_values)
+        duration = exchanges.duration_ms(made)
+        return [
             EntryResult.of(
                 entry,
                 verdict,
                 now=self._clock(),
                 was_sent=bool(made),
                 exchange=exchange,
-                duration_ms=exchanges.duration_ms(made),
+                duration_ms=duration,
             )
             for entry, verdict in zip(batch, verdicts, strict=True)
         ]
-        list_outcomes.record(sync=self.sync, connection=self.connection, results=results, now=self._clock())
 
     def _end(self, error: Verdict | None) -> None:
         with transaction.atomic():
@@ -281,7 +302,12 @@ class _Run:
                     status=error.status,
                 )
                 while batch := list_outcomes.expired(sync=self.sync, now=self._clock()):
-                    self._record(batch, [given_up] * len(batch), [])
+                    list_outcomes.record(
+                        self._results(batch, [given_up] * len(batch), []),
+                        sync=self.sync,
+                        connection=self.connection,
+                        now=self._clock(),
+                    )
                 list_outcomes.postpone(sync=self.sync, verdict=error, now=self._clock())
             self.sync.refresh_from_db()
             self.sync.state = ListSync.State.FAILED if error is not None else ListSync.State.DONE
@@ -308,4 +334,10 @@ class _Run:
 
     def _entry(self, entry: Entry) -> ListEntry:
         event = msgspec.json.decode(entry.payload)
-        return ListEntry(message_id=entry.message_id, id_type=entry.id_type, id_value=entry.id_value, event=event)
+        return ListEntry(
+            message_id=entry.message_id,
+            id_type=entry.id_type,
+            id_value=entry.id_value,
+            event=event,
+            is_retry=entry.first_attempt_at is not None,
+        )

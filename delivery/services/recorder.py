@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
+from typing import Any
 
 from django.db import OperationalError, transaction
 from django.db import connection as database
@@ -24,8 +25,10 @@ class Recorder:
     Inside a transaction of the caller the block is written at once: another connection would not see its rows.
     """
 
-    def __init__(self, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, *, clock: Callable[[], datetime], record: Callable[..., None] = outcomes.record) -> None:
+        """`record(block, now=…)` writes one block."""
         self._clock = clock
+        self._record = record
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outcomes")
         self._under_way: Future[None] | None = None
 
@@ -33,11 +36,11 @@ class Recorder:
     def is_busy(self) -> bool:
         return self._under_way is not None
 
-    def submit(self, results: Sequence[outcomes.Result]) -> None:
+    def submit(self, results: Sequence[Any]) -> None:
         """Write a block. Call `collect` until it says True before the next one."""
         assert self._under_way is None
         if transaction.get_connection().in_atomic_block:
-            outcomes.record(results, now=self._clock())
+            self._record(results, now=self._clock())
         else:
             self._under_way = self._thread.submit(self._write, results)
 
@@ -57,13 +60,13 @@ class Recorder:
         self._thread.submit(lambda: database.close())  # noqa: PLW0108 - looked up there, it is that thread's connection
         self._thread.shutdown()
 
-    def _write(self, results: Sequence[outcomes.Result]) -> None:
+    def _write(self, results: Sequence[Any]) -> None:
         """A deadlock with a pause, or a database that is away for a moment, must not lose what was delivered."""
         for attempt in range(1, TRIES + 1):
             try:
                 if database.connection is None:
                     outbox.set_plain_plans()
-                outcomes.record(results, now=self._clock())
+                self._record(results, now=self._clock())
                 return
             except OperationalError:
                 if attempt == TRIES:

@@ -19,7 +19,8 @@ from delivery.selectors.drift import Drift, difference, drift_of
 from delivery.services import first_sync
 from delivery.services.calls import connector_of
 from delivery.services.connections import lock_connection
-from delivery.services.emit import LOCK_CLASS, Change, emit_changes
+from delivery.services.emit import Change, emit_changes
+from delivery.services.list_outcomes import EMIT_LOCK
 from delivery.tasks import sync_lists
 from spaces import audit
 from spaces.models import User
@@ -85,7 +86,7 @@ def repair_slice(*, connection_id: int, people: int = SLICE_PEOPLE) -> bool:
         return False
     with database.cursor() as cursor:
         # Changes of membership that are being emitted come first: what is read below knows of them.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, connection.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EMIT_LOCK, connection.pk])
     queued = 0
     for value in (True, False):
         only = difference(connection, "missing" if value else "extra", limit=people)

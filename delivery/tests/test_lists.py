@@ -166,8 +166,8 @@ def test_change_during_a_run_is_kept_for_the_next(space: Space, sink: Sink) -> N
     connection = connected(space, sink)
     [profile] = make_profiles(space, 1)
     change(space, profile)
-    sync = ListSync.objects.create(connection=connection)
-    rows("UPDATE list_change SET run_id = %s RETURNING 1", sync.pk)
+    up_to = rows("SELECT max(id) FROM list_change")[0][0]
+    ListSync.objects.create(connection=connection, up_to_id=up_to, taken_at=NOW)
     change(space, profile, value=False)
 
     lists.sync_connection(connection=connection, now=NOW)

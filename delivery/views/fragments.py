@@ -15,6 +15,7 @@ from delivery.selectors.calls import CallFilter, call_page
 from delivery.selectors.lookups import find_connection
 from delivery.services.destination_traits import always_sent
 from delivery.views.pages import calls_url, equation
+from destinations import catalog
 from destinations.models import Destination
 from spaces.access import SpaceRequest, space_view
 
@@ -64,6 +65,7 @@ def destination_activity(request: SpaceRequest, destination_id: str) -> HttpResp
         "health": getattr(destination, "health", None),
         "now": now,
         "traits": [row["destination"] for row in always_sent(destination)],
+        "is_list": is_list(destination),
         "rows": [
             {
                 "connection": connection,
@@ -87,6 +89,11 @@ def destination_success(request: SpaceRequest, destination_id: str) -> HttpRespo
     if not request.htmx:
         return redirect("delivery:destination", space=request.space.slug, destination_id=destination_id)
     return render(request, "delivery/_destination_success.html", shown)
+
+
+def is_list(destination: Destination) -> bool:
+    definition = catalog.definition(destination.connector)
+    return definition is not None and definition.kind == "list"
 
 
 def _destination(request: SpaceRequest, public_id: str) -> Destination:
