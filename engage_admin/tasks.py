@@ -21,12 +21,14 @@ def keep_house() -> None:
         make_partitions,
         shift,
         start_of,
+        summarize,
     )
 
     now = timezone.now()
     make_partitions(table="event", span="month", now=now, ahead=MONTHS_AHEAD)
     oldest = shift(start_of(now, "month"), "month", -settings.ENGAGE_EVENT_RETENTION_MONTHS)
     drop_partitions(table="event", span="month", before=oldest)
+    summarize(index="event_message")
     for table in ("delivery_log", "attempt"):
         make_partitions(table=table, span="day", now=now, ahead=DAYS_AHEAD)
         drop_partitions(table=table, span="day", before=now - timedelta(days=settings.ENGAGE_DELIVERY_RETENTION_DAYS))

@@ -46,7 +46,7 @@ SELECT l.id, l.connection_id, l.profile_id, l.message_id, l.kind, l.payload, l.c
 FROM delivery l WHERE l.space_id = %(space)s AND {where}
 ORDER BY l.id {order} LIMIT %(limit)s
 """
-LISTS = """
+LISTS = f"""
 SELECT l.id, l.connection_id, l.profile_id, l.message_id, CASE WHEN l.is_add THEN 'add' ELSE 'remove' END, l.payload,
     l.changed_at, NULL::timestamptz, l.attempts, CASE WHEN {in_run("l")} THEN 'in_flight' ELSE 'waiting' END,
     NULL::text, l.last_error, NULL::smallint, NULL::integer, NULL::text, l.next_attempt_at
@@ -64,12 +64,10 @@ class CallFilter:
 
     status: str | None = None
     connection: Connection | None = None
-    profile_id: int | None = None
-    message_id: str | None = None
     destination_id: int | None = None
     computation_id: str | None = None
-
-
+    profile_id: int | None = None
+    message_id: str | None = None
     reason: str | None = None
     kind: str | None = None
     since: datetime | None = None
@@ -79,6 +77,8 @@ class CallFilter:
     @property
     def is_empty(self) -> bool:
         return self == CallFilter()
+
+
 @dataclass(slots=True)
 class CallRow:
     """One emitted call. `status` is one of STATUSES; `answered` the HTTP status of the last answer."""
@@ -210,6 +210,9 @@ def _find(
         "connections": [],
     }
     shared = ["l.id < %(below)s"] + (["l.id > %(above)s"] if above is not None else [])
+    if wanted.dead is not None:
+        chosen, values = wanted.dead.where(space)
+        return _rows(LOG, [*shared, chosen], params | values, order)
     if wanted.profile_id is not None:
         shared.append("l.profile_id = %(profile)s")
     if wanted.message_id is not None:
@@ -227,6 +230,20 @@ def _find(
     return rows[:limit]
 
 
+def _connections(space: Space, wanted: CallFilter) -> list[int] | None:
+    """The connections of the calls; None when the filter leaves that open."""
+    if wanted.connection is not None:
+        return [wanted.connection.pk]
+    if wanted.destination_id is None and wanted.computation_id is None:
+        return None
+    rows = Connection.objects.in_space(space)
+    if wanted.destination_id is not None:
+        rows = rows.filter(destination_id=wanted.destination_id)
+    if wanted.computation_id is not None:
+        rows = rows.filter(computation_id=wanted.computation_id)
+    return list(rows.values_list("pk", flat=True))
+
+
 def _finished(
     space: Space, wanted: CallFilter, shared: Sequence[str], params: dict[str, Any], order: str
 ) -> list[CallRow]:
@@ -240,9 +257,6 @@ def _finished(
         where.append("l.reason = %(reason)s")
         params["reason"] = wanted.reason
     if wanted.status is not None:
-    if wanted.dead is not None:
-        chosen, values = wanted.dead.where(space)
-        return _rows(LOG, [*shared, chosen], params | values, order)
         # A literal, so that the partial index of failed calls is seen to fit.
         where.append(f"l.outcome = '{Outcome(wanted.status).value}'")
     statement = LOG
@@ -251,6 +265,17 @@ def _finished(
         statement = LOG_BY_CONNECTION
         params.setdefault("connections", list(Connection.objects.in_space(space).values_list("pk", flat=True)))
     return _rows(statement, where, params, order)
+
+
+def _when(wanted: CallFilter, column: str, params: dict[str, Any]) -> list[str]:
+    where = []
+    if wanted.since is not None:
+        where.append(f"{column} >= %(since)s")
+        params["since"] = wanted.since
+    if wanted.until is not None:
+        where.append(f"{column} < %(until)s")
+        params["until"] = wanted.until
+    return where
 
 
 def _pending(wanted: CallFilter, shared: Sequence[str], params: dict[str, Any], order: str) -> list[CallRow]:
@@ -281,17 +306,6 @@ def _rows(statement: str, where: Sequence[str], params: dict[str, Any], order: s
 
 def _attach_connections(space: Space, rows: Sequence[CallRow]) -> None:
     found = (
-def _when(wanted: CallFilter, column: str, params: dict[str, Any]) -> list[str]:
-    where = []
-    if wanted.since is not None:
-        where.append(f"{column} >= %(since)s")
-        params["since"] = wanted.since
-    if wanted.until is not None:
-        where.append(f"{column} < %(until)s")
-        params["until"] = wanted.until
-    return where
-
-
         Connection.objects.in_space(space).select_related("destination").in_bulk({row.connection_id for row in rows})
     )
     for row in rows:

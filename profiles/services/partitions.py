@@ -126,3 +126,14 @@ def _partitions(table: str) -> set[str]:
             [table],
         )
         return {row[0] for row in cursor.fetchall()}
+
+
+def summarize(*, index: str) -> int:
+    """Bring the parts of a BRIN index on a partitioned table up to date; returns how many ranges were new."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(brin_summarize_new_values(inhrelid::regclass)), 0) FROM pg_inherits "
+            "WHERE inhparent = %s::regclass",
+            [index],
+        )
+        return int(cursor.fetchone()[0])
