@@ -18,7 +18,7 @@ _ABSENT: Any = object()
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One path: `sign` is "+" (only new), "-" (only old) or "~" (both, different). Values are JSON texts, None absent."""
+    """One path. `sign` is "+" (only new), "-" (only old) or "~" (both); values are JSON texts, None where absent."""
 
     path: str
     sign: str

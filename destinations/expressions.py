@@ -36,9 +36,9 @@ def to_text(value: Any) -> str:
 def from_text(text: str) -> Any:
     """What a person typed as a mapping value. None for nothing typed.
 
-    `$.…` is a path of the event; `{`, `[` and `"` start JSON (directives too); `coalesce(…)` and the like are functions
-    (mapping_functions.py); numbers, true, false and null are themselves; a text with `{{…}}` is a template; anything else is
-    text. Raises ExpressionError.
+    `$.…` is a path of the event; `{`, `[` and `"` start JSON (directives too); `coalesce(…)` and the like are
+    functions (mapping_functions.py); numbers, true, false and null are themselves; a text with `{{…}}` is a template;
+    anything else is text. Raises ExpressionError.
     """
     text = text.strip()
     return _read(text) if text else None

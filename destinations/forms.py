@@ -1,4 +1,4 @@
-"""Forms made from Fields: the settings of a destination, and the sources of a mapping."""
+"""The form of a destination, made from the Fields of its connector."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from django import forms
 
 from common.errors import ProductError
 from common.forms import ProductForm
-from destinations.expressions import ExpressionError, from_text, to_text
-from destinations.kit.definition import Action, DestinationDefinition
+from destinations.kit.definition import DestinationDefinition
 from engine.mapping.fields import Choice, Field
 
 SETTING = "setting_"
 REMOVE = "remove_"
-SOURCE = "field_"
 
 
 class DestinationForm(ProductForm):
@@ -94,67 +92,6 @@ class DestinationForm(ProductForm):
                 value = "\n".join(str(entry) for entry in value)
             initial[SETTING + item.key] = value
         return initial
-
-
-class MappingForm(ProductForm):
-    """Name, trigger, and one line of source for each field of the action."""
-
-    name = forms.CharField(label="Name", max_length=120)
-    trigger = forms.CharField(
-        label="Trigger",
-        max_length=10_000,
-        widget=forms.Textarea(attrs={"rows": 2, "class": "mono", "spellcheck": "false", "autocomplete": "off"}),
-        help_text='Which events are sent, for example: type = "track" and event = "Audience Entered"',
-    )
-    based_on = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, action: Action, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.action = action
-        self.order: list[str] = []
-        for item in action.fields:
-            if item.hidden:
-                continue
-            self.fields[SOURCE + item.key] = forms.CharField(
-                label=item.label,
-                required=False,
-                max_length=20_000,
-                help_text=item.description,
-                widget=forms.Textarea(
-                    attrs={"rows": 1, "class": "mono mapping-source", "spellcheck": "false", "autocomplete": "off"}
-                ),
-            )
-            self.order.append(item.key)
-
-    @staticmethod
-    def initial_for(fields: Mapping[str, Any]) -> dict[str, str]:
-        return {SOURCE + key: to_text(value) for key, value in fields.items()}
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        self.mapping: dict[str, Any] = {}
-        for key in self.order:
-            try:
-                value = from_text(cleaned.get(SOURCE + key) or "")
-            except ExpressionError as error:
-                self.add_error(SOURCE + key, str(error))
-                continue
-            if value is not None:
-                self.mapping[key] = value
-        return cleaned
-
-    def mapping_fields(self, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """The field mapping: what was typed, and what the editor does not show."""
-        return {**{key: value for key, value in stored.items() if key not in self.order}, **self.mapping}
-
-    def add_product_error(self, error: ProductError) -> None:
-        for problem in error.errors:
-            head, _, rest = problem.path.strip("/").partition("/")
-            key = rest.partition("/")[0]
-            field = SOURCE + key if head == "fields" else head
-            self.add_error(field if field in self.fields else None, problem.detail)
-        if not error.errors:
-            self.add_error(None, error.detail)
 
 
 def _form_field(item: Field, *, is_stored: bool) -> forms.Field:

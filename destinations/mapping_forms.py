@@ -51,7 +51,9 @@ class MappingForm(ProductForm):
         self.items: dict[str, Field] = {}
         if action.sync_mode is not None:
             self.fields["sync_mode"] = forms.ChoiceField(
-                label="Sync mode", choices=[(mode, SYNC_MODE_WORDS[mode]) for mode in action.sync_mode.choices]
+                label="Sync mode",
+                required=False,
+                choices=[(mode, SYNC_MODE_WORDS[mode]) for mode in action.sync_mode.choices],
             )
         for item in action.fields:
             if item.hidden:

@@ -68,10 +68,11 @@ class Explanation:
     def summary(self) -> str:
         if self.matches:
             return "The sample event triggers this mapping."
-        failed = sum(not verdict.ok for verdict in self.verdicts)
         if self.operator == "or":
             return "None of the conditions holds for the sample event."
-        return f"{failed} of {len(self.verdicts)} condition{'' if len(self.verdicts) == 1 else 's'} does not hold."
+        failed, total = sum(not verdict.ok for verdict in self.verdicts), len(self.verdicts)
+        verb = "does" if failed == 1 else "do"
+        return f"{failed} of {total} condition{'' if total == 1 else 's'} {verb} not hold."
 
 
 @dataclass(frozen=True, kw_only=True)

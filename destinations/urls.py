@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from destinations.views import destinations, mappings, tester
+from destinations.views import destinations, mapping_editor, mapping_fragments, mappings, tester
 
 app_name = "destinations"
 
@@ -20,9 +20,10 @@ urlpatterns = [
     path(f"{ONE}delete/", destinations.destination_delete, name="delete"),
     path(f"{ONE}check/", destinations.destination_check, name="check"),
     path(f"{ONE}mappings/", mappings.mapping_list, name="mappings"),
-    path(f"{ONE}mappings/new/", mappings.mapping_new, name="mapping_new"),
-    path(f"{ONE}mappings/preview/", mappings.mapping_preview, name="mapping_preview"),
-    path(f"{ONE}mappings/<slug:mapping_id>/", mappings.mapping, name="mapping"),
+    path(f"{ONE}mappings/new/", mapping_editor.mapping_new, name="mapping_new"),
+    path(f"{ONE}mappings/preview/", mapping_fragments.mapping_preview, name="mapping_preview"),
+    path(f"{ONE}mappings/choices/", mapping_fragments.mapping_choices, name="mapping_choices"),
+    path(f"{ONE}mappings/<slug:mapping_id>/", mapping_editor.mapping, name="mapping"),
     path(f"{ONE}mappings/<slug:mapping_id>/toggle/", mappings.mapping_toggle, name="mapping_toggle"),
     path(f"{ONE}mappings/<slug:mapping_id>/duplicate/", mappings.mapping_duplicate, name="mapping_duplicate"),
     path(f"{ONE}mappings/<slug:mapping_id>/delete/", mappings.mapping_delete, name="mapping_delete"),

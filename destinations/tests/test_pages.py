@@ -10,7 +10,6 @@ from pytest_httpserver import HTTPServer
 
 from common.secrets import decrypt
 from destinations.models import Destination, EventTest
-from destinations.previews import trigger_rows
 from destinations.tests.builders import make_destination, make_mapping
 from spaces.models import Space, User
 
@@ -371,35 +370,3 @@ def test_what_is_not_there_is_not_found(space: Space, owner: User, client_for: B
     destination = make_destination(space=space)
 
     assert client_for(owner).get(page_of(destination) + path).status_code in (404, 405)
-
-
-@pytest.mark.parametrize(
-    ("trigger", "rows"),
-    [
-        (
-            'type = "track" and properties.price >= 10',
-            {
-                "operator": "and",
-                "rows": [
-                    {"type": "event-type", "name": "", "operator": "=", "value": "track"},
-                    {"type": "event-property", "name": "price", "operator": ">=", "value": "10"},
-                ],
-            },
-        ),
-        (
-            'traits.email != null or contains(event, "Audience")',
-            {
-                "operator": "or",
-                "rows": [
-                    {"type": "event-trait", "name": "email", "operator": "exists", "value": ""},
-                    {"type": "event", "name": "", "operator": "contains", "value": "Audience"},
-                ],
-            },
-        ),
-        ('type = "track" and (event = "A" or event = "B")', None),
-        ("nonsense", None),
-        ("", None),
-    ],
-)
-def test_a_trigger_of_one_level_is_shown_as_rows(trigger: str, rows: dict[str, object] | None) -> None:
-    assert trigger_rows(trigger) == rows

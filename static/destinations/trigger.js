@@ -1,17 +1,26 @@
 // Condition rows above the trigger's text. The server reads the text (the preview brings rows along); this only writes it.
-const builder = document.querySelector("[data-trigger-builder]");
+import { announce, mount } from "../js/dom.js";
 
 const PATHS = { "event-property": "properties", "event-trait": "traits", "event-context": "context" };
 const FIELDS = { "event-type": "type", event: "event", name: "name", userId: "userId" };
 const WITHOUT_VALUE = { exists: "!= null", not_exists: "= null", is_true: "= true", is_false: "= false" };
+const CALLS = {
+  contains: (field, value) => `contains(${field}, "${value}")`,
+  not_contains: (field, value) => `!contains(${field}, "${value}")`,
+  starts_with: (field, value) => `match(${field}, "${value}*")`,
+  not_starts_with: (field, value) => `!match(${field}, "${value}*")`,
+  ends_with: (field, value) => `match(${field}, "*${value}")`,
+  not_ends_with: (field, value) => `!match(${field}, "*${value}")`,
+};
 const NUMERIC = [">", ">=", "<", "<="];
 const NUMBER = /^[+-]?\d+(\.\d+)?$/;
+const TEXT_TESTS = ["=", "!=", ...Object.keys(CALLS)];
 // What each kind of field can be compared with (spec: FQL, section 1).
 const OPERATORS = {
   "event-type": ["=", "!="],
-  event: ["=", "!=", "contains", "not_contains", "starts_with", "ends_with"],
-  name: ["=", "!=", "contains", "not_contains", "starts_with", "ends_with", "exists", "not_exists"],
-  userId: ["=", "!=", "contains", "not_contains", "starts_with", "ends_with", "exists", "not_exists"],
+  event: TEXT_TESTS,
+  name: [...TEXT_TESTS, "exists", "not_exists"],
+  userId: [...TEXT_TESTS, "exists", "not_exists"],
 };
 
 function part(row, name) {
@@ -24,19 +33,19 @@ function written(row) {
   const value = part(row, "value").value;
   const field = PATHS[type] ? `${PATHS[type]}.${path.replace(/[^A-Za-z0-9._-]/g, "\\$&")}` : FIELDS[type];
   if (WITHOUT_VALUE[operator]) return `${field} ${WITHOUT_VALUE[operator]}`;
-  if (operator === "contains") return `contains(${field}, "${value}")`;
-  if (operator === "not_contains") return `!contains(${field}, "${value}")`;
-  if (operator === "starts_with") return `match(${field}, "${value}*")`;
-  if (operator === "ends_with") return `match(${field}, "*${value}")`;
+  if (CALLS[operator]) return CALLS[operator](field, value);
   const isNumber = NUMBER.test(value) && (PATHS[type] || NUMERIC.includes(operator));
   return `${field} ${operator} ${isNumber ? value : `"${value}"`}`;
 }
 
 function fit(row) {
   const [type, operator] = [part(row, "type"), part(row, "operator")];
+  const inGroup = row.closest("[data-group-rows]") !== null;
   part(row, "name").hidden = !PATHS[type.value];
   for (const option of operator.options) {
-    option.hidden = option.disabled = Boolean(OPERATORS[type.value]) && !OPERATORS[type.value].includes(option.value);
+    const known = OPERATORS[type.value];
+    // A function inside of parentheses would end the group too early.
+    option.hidden = option.disabled = (known && !known.includes(option.value)) || (inGroup && option.value in CALLS);
   }
   if (operator.selectedOptions[0]?.disabled) operator.value = "=";
   const value = part(row, "value");
@@ -45,67 +54,141 @@ function fit(row) {
   value.inputMode = NUMERIC.includes(operator.value) ? "decimal" : "text";
 }
 
-if (builder) {
-  const text = document.getElementById(builder.dataset.triggerBuilder);
-  const list = builder.querySelector("[data-trigger-rows]");
-  const joiner = builder.querySelector("[data-trigger-joiner]");
-  const note = document.querySelector("[data-trigger-note]");
-  const template = document.querySelector("[data-trigger-row]");
-  let ours = false;
+class Builder {
+  constructor(element) {
+    this.element = element;
+    this.text = document.getElementById(element.dataset.triggerBuilder);
+    this.section = element.closest("section");
+    this.textBox = this.section.querySelector("[data-trigger-text]");
+    this.list = element.querySelector("[data-trigger-rows]");
+    this.joiner = element.querySelector("[data-trigger-joiner]");
+    this.note = this.section.querySelector("[data-trigger-note]");
+    this.modes = this.section.querySelector("[data-trigger-modes]");
+    this.mode = "rows";
+    this.ours = false;
+    this.modes.hidden = false;
+    this.listen();
+    this.show(JSON.parse(element.dataset.rows));
+  }
 
-  const write = () => {
-    const rows = [...list.children];
-    rows.forEach(fit);
-    text.value = rows.map(written).join(` ${joiner.value} `);
-    ours = true;
-    text.dispatchEvent(new Event("input", { bubbles: true }));
-  };
+  listen() {
+    for (const type of ["input", "change"]) {
+      this.element.addEventListener(type, (event) => {
+        event.stopPropagation();
+        if (type === "input") this.write();
+      });
+    }
+    this.element.addEventListener("click", (event) => this.click(event));
+    this.modes.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-trigger-mode]");
+      if (button) this.choose(button.dataset.triggerMode);
+    });
+    this.text.addEventListener("input", (event) => {
+      if (event.isTrusted) this.ours = false;
+    });
+    // A text that somebody typed comes back from the server as rows.
+    document.addEventListener("htmx:afterSwap", (event) => {
+      if (event.target.id !== "mapping-preview" || this.ours) return;
+      const found = document.getElementById("trigger-rows");
+      if (found) this.show(JSON.parse(found.dataset.rows));
+    });
+  }
 
-  const add = (values) => {
-    const row = template.content.firstElementChild.cloneNode(true);
-    for (const [name, value] of Object.entries(values)) part(row, name).value = value;
+  click(event) {
+    if (event.target.closest("[data-trigger-add]")) {
+      part(this.add(this.list, { type: "event-type", operator: "=", value: "track" }), "type").focus();
+      this.write();
+    } else if (event.target.closest("[data-trigger-add-group]")) {
+      const group = this.addGroup({ operator: "or", rows: [{ type: "event", operator: "=", value: "" }, { type: "event", operator: "=", value: "" }] });
+      part(group.querySelector(".trigger-row"), "type").focus();
+      this.write();
+    } else if (event.target.closest("[data-group-add]")) {
+      const rows = event.target.closest(".trigger-group").querySelector("[data-group-rows]");
+      part(this.add(rows, { type: "event", operator: "=", value: "" }), "type").focus();
+      this.write();
+    } else if (event.target.closest("[data-trigger-remove]")) {
+      this.remove(event.target.closest("li"));
+    }
+  }
+
+  remove(item) {
+    const group = item.parentElement.closest(".trigger-group");
+    const whole = group && item.parentElement.children.length === 1 ? group : item;
+    const next = whole.nextElementSibling ?? whole.previousElementSibling;
+    whole.remove();
+    this.write();
+    announce("Removed");
+    (next?.querySelector("select") ?? this.element.querySelector("[data-trigger-add]")).focus();
+  }
+
+  write() {
+    for (const row of this.element.querySelectorAll(".trigger-row")) fit(row);
+    this.text.value = [...this.list.children]
+      .map((item) => {
+        if (!item.matches(".trigger-group")) return written(item);
+        const rows = [...item.querySelector("[data-group-rows]").children].map(written);
+        return `(${rows.join(` ${item.querySelector("[data-group-joiner]").value} `)})`;
+      })
+      .join(` ${this.joiner.value} `);
+    this.ours = true;
+    this.text.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  add(list, values) {
+    const row = this.section.querySelector("[data-trigger-row]").content.firstElementChild.cloneNode(true);
     list.append(row);
+    for (const [name, value] of Object.entries(values)) part(row, name).value = value;
     fit(row);
     return row;
-  };
+  }
 
-  const show = (tree) => {
-    builder.hidden = !tree && text.value.trim() !== "";
-    note.hidden = !builder.hidden;
-    if (!tree) return;
-    joiner.value = tree.operator;
-    list.replaceChildren();
-    tree.rows.forEach(add);
-  };
+  addGroup(values) {
+    const group = this.section.querySelector("[data-trigger-group]").content.firstElementChild.cloneNode(true);
+    this.list.append(group);
+    group.querySelector("[data-group-joiner]").value = values.operator;
+    for (const row of values.rows) this.add(group.querySelector("[data-group-rows]"), row);
+    return group;
+  }
 
-  list.addEventListener("input", (event) => {
-    event.stopPropagation();
-    write();
-  });
-  joiner.addEventListener("input", (event) => {
-    event.stopPropagation();
-    write();
-  });
-  list.addEventListener("click", (event) => {
-    const remove = event.target.closest("[data-trigger-remove]");
-    if (!remove) return;
-    const row = remove.closest("li");
-    const next = row.nextElementSibling ?? row.previousElementSibling;
-    row.remove();
-    write();
-    (next ? part(next, "type") : builder.querySelector("[data-trigger-add]")).focus();
-  });
-  builder.querySelector("[data-trigger-add]").addEventListener("click", () => {
-    part(add({ type: "event-type", operator: "=", value: "track" }), "type").focus();
-    write();
-  });
-  text.addEventListener("input", (event) => {
-    if (event.isTrusted) ours = false;
-  });
-  // A text that somebody typed, or the first one, comes back from the server as rows.
-  document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target.id !== "mapping-preview" || ours) return;
-    const found = document.getElementById("trigger-rows");
-    show(found ? JSON.parse(found.dataset.rows) : null);
-  });
+  /** The rows of the text as the server read it; null for a text that rows cannot show. */
+  show(tree) {
+    const isEmpty = this.text.value.trim() === "";
+    this.canShow = tree !== null || isEmpty;
+    if (tree) {
+      this.joiner.value = tree.operator;
+      this.list.replaceChildren();
+      for (const item of tree.items) {
+        if (item.rows) this.addGroup(item);
+        else this.add(this.list, item);
+      }
+    } else if (isEmpty) {
+      this.list.replaceChildren();
+    }
+    this.draw();
+  }
+
+  choose(mode) {
+    this.mode = mode;
+    this.ours = false;
+    this.draw();
+    if (mode === "text") this.text.focus();
+    else (this.list.querySelector("select") ?? this.element.querySelector("[data-trigger-add]")).focus();
+  }
+
+  draw() {
+    const asRows = this.mode === "rows" && this.canShow;
+    this.element.hidden = !asRows;
+    this.textBox.hidden = asRows;
+    this.note.hidden = this.canShow;
+    for (const button of this.modes.children) {
+      const isRows = button.dataset.triggerMode === "rows";
+      button.setAttribute("aria-pressed", String(isRows === asRows));
+      if (isRows) {
+        button.disabled = !this.canShow;
+        button.title = this.canShow ? "" : "This trigger cannot be shown as conditions";
+      }
+    }
+  }
 }
+
+mount("[data-trigger-builder]", (element) => new Builder(element));
