@@ -17,7 +17,7 @@ from spaces.models import Space
 MOST_CALLS = 50
 MOST_EVENTS = 10
 MOST_CAUSES = 3
-TYPES = {value: name for value, name in EventType.choices}
+TYPES = dict(EventType.choices)
 
 
 @dataclass(kw_only=True)

@@ -166,9 +166,9 @@ def test_identifier_with_odd_characters_survives(space: Space) -> None:
     assert [call["userId"] for call in payloads(connection)] == [value, value]
 
 
-@pytest.mark.parametrize("field", ["is_enabled", "destination_enabled", "destination_deleted", "removed"])
+@pytest.mark.parametrize("field", ["is_enabled", "destination_deleted", "removed"])
 def test_nothing_is_queued_for_what_is_off(space: Space, field: str) -> None:
-    destination = make_destination(space=space, is_enabled=field != "destination_enabled")
+    destination = make_destination(space=space)
     if field == "destination_deleted":
         destination.deleted_at = NOW
         destination.save()
