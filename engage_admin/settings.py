@@ -103,6 +103,7 @@ INSTALLED_APPS = [
     "demo",
     "ingest",
     "journeys",
+    "traits",
     "audiences",
     "delivery",
     "destinations",
@@ -243,6 +244,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Called before every evaluation, in its transaction: computed traits, which conditions read.
+COMPUTATION_PRECEDER = "traits.services.compute.precede"
 # Called with every evaluation, in its transaction: the journeys move the people it concerns.
 COMPUTATION_FOLLOWER = "journeys.services.following.follow"
 # Steps of journeys, which conditions of audiences may name.
@@ -256,6 +259,8 @@ COMPUTATION_CONSUMERS = [
 COMPUTATION_MEMBERS = ["audiences.selectors.connections.members_query"]
 # The newest calls made to a destination: mappings are tried with them.
 DESTINATION_CALLS = "delivery.selectors.recent_calls.recent_calls"
+# What a trace tells of the computation behind a call.
+COMPUTATION_TRACERS = ["audiences.selectors.tracing.facts", "journeys.selectors.step_facts.facts"]
 # A task is a wake-up or a block of work of at most ENGAGE_TASK_SECONDS; one that was lost is simply sent again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -55,6 +55,7 @@ def _statements() -> list[str]:
         f"ON t.space_id = %(space)s AND t.account_id = pair.loser ON CONFLICT DO NOTHING",
         f"DELETE FROM account_link t USING {_PAIRS} WHERE t.space_id = %(space)s AND t.account_id = pair.loser",
         *_membership(),
+        *_trait_values(),
     ]
     for table, keys in _REPOINTED:
         same = " AND ".join(f"own.{key} = t.{key}" for key in keys)
@@ -82,6 +83,16 @@ def _statements() -> list[str]:
         f"DELETE FROM profile p USING {_PAIRS} WHERE p.space_id = %(space)s AND p.id = pair.loser",
     ]
     return statements
+
+
+def _trait_values() -> list[str]:
+    """Those of the merged-away profiles go; the survivor's are computed anew from all events, with the evaluation."""
+    return [
+        f"WITH gone AS (DELETE FROM trait_value t USING {_PAIRS} WHERE t.space_id = %(space)s "
+        f"AND t.profile_id = pair.loser RETURNING t.trait_id, t.value), "
+        f"counted AS (SELECT trait_id, count(value) AS profiles FROM gone GROUP BY trait_id) "
+        f"UPDATE traits_trait t SET size = t.size - counted.profiles FROM counted WHERE t.id = counted.trait_id",
+    ]
 
 
 def _membership() -> list[str]:

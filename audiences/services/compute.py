@@ -21,6 +21,7 @@ from audiences.services import steps
 from audiences.services.definitions import Compiled, compiled, references_of
 from audiences.services.following import Evaluated, follow
 from audiences.services.locks import try_lock_space
+from audiences.services.preceding import Preceding, precede
 from audiences.services.reach import Reach
 from delivery.services.emit import Change, connected_computations, emit_changes
 from delivery.services.resending import resend_to_new_identifiers
@@ -30,7 +31,7 @@ from spaces.models import Space
 logger = logging.getLogger(__name__)
 
 # One block of real-time work: what is waiting, up to about this many distinct profiles.
-BLOCK_PROFILES = 2_000
+BLOCK_PROFILES = 5_000
 BLOCK_ROWS = 64
 
 
@@ -223,18 +224,28 @@ def compute_block(*, space: Space) -> int:
         partial = [row for row in rows if row[1] is not None and row[2] is not None]
         if whole:
             scope = _scope(whole)
-            changes = evaluate(space=space, audiences=audiences, scope=scope, now=now)
-            follow(Evaluated(space=space, now=now, profile_ids=scope.ids, touched=None, changes=changes))
+            _evaluate_block(space=space, audiences=audiences, scope=scope, now=now, touched=None)
             resend_to_new_identifiers(space=space, profile_ids=scope.ids, now=now)
         if partial:
             touched = Touched(
                 events=frozenset(_event(text) for row in partial for text in row[1] or ()),
                 traits=frozenset(key for row in partial for key in row[2] or ()),
             )
-            scope = _scope(partial)
-            changes = evaluate(space=space, audiences=audiences, scope=scope, now=now, touched=touched)
-            follow(Evaluated(space=space, now=now, profile_ids=scope.ids, touched=touched, changes=changes))
+            _evaluate_block(space=space, audiences=audiences, scope=_scope(partial), now=now, touched=touched)
         return len(rows)
+
+
+def _evaluate_block(
+    *, space: Space, audiences: Sequence[Compiled], scope: TheseProfiles, now: datetime, touched: Touched | None
+) -> None:
+    """Computed traits first, then the audiences that read them, then what follows both."""
+    before = precede(Preceding(space=space, now=now, profile_ids=scope.ids, touched=touched))
+    if before.traits:
+        scope = TheseProfiles(ids=sorted({*scope.ids, *before.profile_ids}))
+        if touched is not None:
+            touched = Touched(events=touched.events, traits=touched.traits | before.traits)
+    changes = evaluate(space=space, audiences=audiences, scope=scope, now=now, touched=touched)
+    follow(Evaluated(space=space, now=now, profile_ids=scope.ids, touched=touched, changes=changes))
 
 
 QueueRow = tuple[list[int], list[str] | None, list[str] | None]

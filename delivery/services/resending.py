@@ -29,7 +29,9 @@ def resend_to_new_identifiers(*, space: Space, profile_ids: Sequence[int], now: 
             JOIN sent_value s ON s.space_id = c.space_id AND s.connection_id = c.id
             AND s.profile_id = ANY(%s::bigint[])
             WHERE c.space_id = %s AND c.removed_at IS NULL AND c.is_enabled
-            AND s.value IN ('true'::jsonb, '"unsent"'::jsonb) AND s.sent_at < %s
+            AND (s.value IN ('true'::jsonb, '"unsent"'::jsonb)
+                OR jsonb_typeof(s.value) = 'array' AND s.value <> '[null]'::jsonb)
+            AND s.sent_at < %s
             """,
             [bigint_array(profile_ids), space.pk, now],
         )
@@ -40,9 +42,22 @@ def resend_to_new_identifiers(*, space: Space, profile_ids: Sequence[int], now: 
         emit_changes(
             space=space,
             computation_id=connection.computation_id,
-            changes=[Change(profile_id=profile_id, value=True) for profile_id in sorted(members[connection.pk])],
+            changes=_changes(connection, sorted(members[connection.pk])),
             now=now,
             connections=[connection],
         )
         for connection in Connection.objects.filter(pk__in=members).order_by("pk")
     )
+
+
+def _changes(connection: Connection, profile_ids: Sequence[int]) -> list[Change]:
+    """What is true of these profiles: that they are members, or the value of the trait they have now."""
+    if connection.computation_class != "trait":
+        return [Change(profile_id=profile_id, value=True) for profile_id in profile_ids]
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, (traits -> %s)::text FROM profile WHERE space_id = %s AND id = ANY(%s::bigint[]) "
+            "AND jsonb_typeof(traits -> %s) <> 'null' ORDER BY id",
+            [connection.computation_key, connection.space_id, bigint_array(profile_ids), connection.computation_key],
+        )
+        return [Change(profile_id=profile_id, value=True, json=text) for profile_id, text in cursor.fetchall()]

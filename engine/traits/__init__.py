@@ -1,7 +1,7 @@
 """Computed traits: a value per profile made of its events, as JSON, as a tree, as a value, in English.
 
 parse(definition) -> EventTrait                raises TraitError(.problems: list[Problem(path, code, detail)])
-evaluate(trait, profile, now, options, users=…) -> Valuation(value, recheck_at, sentence, facts)
+evaluate(trait, profile, now, options) -> Valuation(value, recheck_at, sentence, facts)
 mentions_of(trait) -> Mentions
 describe(trait) -> str
 schema() -> dict                               JSON Schema 2020-12

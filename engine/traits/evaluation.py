@@ -47,18 +47,11 @@ class _Happening(NamedTuple):
     life: Life
 
 
-def evaluate(
-    trait: EventTrait,
-    profile: ProfileState,
-    now: datetime,
-    options: Options = NO_OPTIONS,
-    *,
-    users: Sequence[ProfileState] = (),
-) -> Valuation:
-    """The value at `now` (aware). For a trait of accounts `profile` is the account and `users` are those who belong
-    to it: their events count. Pure; never raises on odd data."""
+def evaluate(trait: EventTrait, profile: ProfileState, now: datetime, options: Options = NO_OPTIONS) -> Valuation:
+    """The value at `now` (aware). For a trait of accounts, the events of `profile.users` count. Pure; never raises on
+    odd data."""
     moment = micros_of(now)
-    doers = users if trait.collection == "accounts" else (profile,)
+    doers = profile.users if trait.collection == "accounts" else (profile,)
     matcher = Matcher(profile.traits, moment)
     happened: list[_Happening] = []
     passing: list[int] = []

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TraitsConfig(AppConfig):
+    name = "traits"
+
+    def ready(self) -> None:
+        """Offer computed traits wherever a call can carry traits (F022)."""
+        from traits.selectors.options import offer  # noqa: PLC0415 - models are not loaded before
+
+        offer()

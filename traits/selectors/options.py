@@ -1,0 +1,27 @@
+"""Computed traits among those that calls can carry (F022)."""
+
+from __future__ import annotations
+
+from delivery.services.trait_sources import Option, TraitSource, add_source
+from engine.traits import KINDS
+from profiles.models import USERS
+from spaces.models import Space
+from traits.models import Trait
+
+MOST = 30
+LABELS = {"sql": "SQL traits", "prediction": "Predictive traits"}
+
+
+def offer() -> None:
+    """Called once, when the app is ready."""
+    add_source(TraitSource(kind="computed", label="Computed traits", find=_computed))
+
+
+def _computed(space: Space, text: str, shows_pii: bool) -> list[Option]:
+    rows = Trait.objects.in_space(space).live().filter(collection=USERS)
+    if text:
+        rows = rows.filter(key__icontains=text) | rows.filter(name__icontains=text)
+    return [
+        {"value": trait.key, "label": trait.key, "hint": f"{trait.name}, {KINDS[trait.kind].label.lower()}"}
+        for trait in rows.exclude(kind__in=LABELS).order_by("key")[:MOST]
+    ]
