@@ -128,6 +128,7 @@ class MappingList(DestinationView):
             name=values["name"],
             trigger=values.get("trigger"),
             fields=values.get("fields"),
+            enrichments=values["enrichments"],
             is_enabled=values["enabled"],
         )
         return Response(shapes.MappingSerializer(mapping).data, status=status.HTTP_201_CREATED)
@@ -149,6 +150,7 @@ class MappingDetail(DestinationView):
             name=values.get("name"),
             trigger=values.get("trigger"),
             fields=values.get("fields"),
+            enrichments=values.get("enrichments"),
             is_enabled=values.get("enabled"),
         )
         return Response(shapes.MappingSerializer(mapping).data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from destinations import api
+from destinations import api, api_mappings
 
 urlpatterns = [
     path("connectors/", api.ConnectorList.as_view()),
@@ -12,6 +12,14 @@ urlpatterns = [
     path("destinations/<slug:destination_id>/", api.DestinationDetail.as_view()),
     path("destinations/<slug:destination_id>/test/", api.DestinationTest.as_view()),
     path("destinations/<slug:destination_id>/mappings/", api.MappingList.as_view()),
+    path("destinations/<slug:destination_id>/recent-events/", api_mappings.RecentEvents.as_view()),
+    path("destinations/<slug:destination_id>/mappings/preview/", api_mappings.MappingPreview.as_view()),
+    path("destinations/<slug:destination_id>/mappings/suggest/", api_mappings.MappingSuggest.as_view()),
+    path("destinations/<slug:destination_id>/mappings/test/", api_mappings.MappingTry.as_view()),
+    path("destinations/<slug:destination_id>/mappings/choices/", api_mappings.FieldChoices.as_view()),
     path("destinations/<slug:destination_id>/mappings/<slug:mapping_id>/", api.MappingDetail.as_view()),
+    path(
+        "destinations/<slug:destination_id>/mappings/<slug:mapping_id>/compare/", api_mappings.MappingCompare.as_view()
+    ),
     path("destinations/<slug:destination_id>/mappings/<slug:mapping_id>/duplicate/", api.MappingDuplicate.as_view()),
 ]

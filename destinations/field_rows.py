@@ -11,7 +11,7 @@ from django.forms import BoundField
 from destinations.kit.definition import Action
 from destinations.mapping_forms import SOURCE, MappingForm
 from destinations.previews import FieldValue
-from engine.mapping.fields import ABSENT, Choice, Condition, Field
+from engine.mapping.fields import ABSENT, Condition, Field
 
 _NOTHING = FieldValue(is_missing=True)
 _TYPES = {
@@ -78,13 +78,6 @@ def field_rows(form: MappingForm, values: Mapping[str, FieldValue]) -> FieldRows
 def has_choices(action: Action, item: Field) -> bool:
     """Whether the values of a field can be listed: by the vendor, by its choices, or because it is true or false."""
     return item.key in action.choices or item.choices is not None or (item.type == "boolean" and not item.multiple)
-
-
-def own_choices(item: Field) -> list[Choice]:
-    """The choices that a field declares."""
-    if item.choices is not None:
-        return [one if isinstance(one, Choice) else Choice(value=one, label=str(one)) for one in item.choices]
-    return [Choice(value="true", label="true"), Choice(value="false", label="false")] if item.type == "boolean" else []
 
 
 def condition_words(condition: Condition, fields: Mapping[str, Field]) -> str:

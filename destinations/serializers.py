@@ -68,7 +68,18 @@ class MappingSerializer(serializers.ModelSerializer[MappingRow]):
 
     class Meta:
         model = MappingRow
-        fields = ["id", "name", "action", "trigger", "fields", "enabled", "position", "created_at", "updated_at"]
+        fields = [
+            "id",
+            "name",
+            "action",
+            "trigger",
+            "fields",
+            "enrichments",
+            "enabled",
+            "position",
+            "created_at",
+            "updated_at",
+        ]
         read_only_fields = fields
 
 
@@ -85,12 +96,18 @@ class MappingInput(_WithFields):
     name = serializers.CharField(max_length=120)
     action = serializers.CharField(max_length=60)
     trigger = serializers.CharField(required=False, max_length=10_000)
+    enrichments = serializers.ListField(
+        child=serializers.CharField(max_length=255), default=list, help_text="Keys of traits that calls carry along."
+    )
     enabled = serializers.BooleanField(default=False)
 
 
 class MappingChange(_WithFields):
     name = serializers.CharField(max_length=120, required=False)
     trigger = serializers.CharField(required=False, max_length=10_000)
+    enrichments = serializers.ListField(
+        child=serializers.CharField(max_length=255), required=False, help_text="Keys of traits that calls carry along."
+    )
     enabled = serializers.BooleanField(required=False)
 
 

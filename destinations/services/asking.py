@@ -33,6 +33,21 @@ def dynamic_choices(
     return [one if isinstance(one, Choice) else Choice(value=one, label=str(one)) for one in answer or ()]
 
 
+def field_choices(destination: Destination, action: Action, key: str, payload: Mapping[str, Any]) -> list[Choice]:
+    """The values offered for a field of an action: its own choices, or what the vendor says now.
+
+    None for a field that is not there, or may hold anything.
+    """
+    item = next((one for one in action.fields if one.key == key), None)
+    if item is None:
+        return []
+    if key in action.choices:
+        return dynamic_choices(destination=destination, action=action.key, field=key, payload=payload)
+    if item.choices is not None:
+        return [one if isinstance(one, Choice) else Choice(value=one, label=str(one)) for one in item.choices]
+    return [Choice(value="true", label="true"), Choice(value="false", label="false")] if item.type == "boolean" else []
+
+
 def run_hook(*, destination: Destination, action: str, hook: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Create or pick at the vendor what a mapping needs. Store `{"inputs", "outputs"}` under the hook's key in the
     mapping's fields. InvalidError names inputs that are wrong, ConflictError says what the vendor said.

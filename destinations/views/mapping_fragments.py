@@ -10,14 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from common.errors import ProductError
-from destinations.field_rows import own_choices
-from destinations.kit.definition import Action
-from destinations.models import Destination
-from destinations.services.asking import dynamic_choices
+from destinations.services.asking import field_choices
 from destinations.views.common import get_definition, get_destination
 from destinations.views.mapping_editor import editing_of
 from destinations.views.mappings import chosen_action, get_mapping
-from engine.mapping.fields import Choice
 from spaces.access import SpaceRequest, space_view
 from spaces.models import Role
 
@@ -68,16 +64,6 @@ def mapping_choices(request: SpaceRequest, destination_id: str) -> HttpResponse:
         if wanted in f"{choice.value} {choice.label}".lower()
     ]
     return JsonResponse(options[:SHOWN], safe=False)
-
-
-def field_choices(destination: Destination, action: Action, key: str, payload: dict[str, Any]) -> list[Choice]:
-    """The values offered for a field; none for a field that is not there, or may hold anything."""
-    item = next((one for one in action.fields if one.key == key), None)
-    if item is None:
-        return []
-    if key in action.choices:
-        return dynamic_choices(destination=destination, action=action.key, field=key, payload=payload)
-    return own_choices(item)
 
 
 def _payload(text: str) -> dict[str, Any]:
