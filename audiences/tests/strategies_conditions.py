@@ -18,13 +18,16 @@ TEXTS = [
 ]  # fmt: skip
 NUMBERS = [0, 1, 5, 1.0, 2.5, -3, 0.1, Decimal("12345678901234567890.123"), 10**30, 1e22]
 scalars = st.one_of(st.sampled_from(TEXTS), st.sampled_from(NUMBERS), st.booleans())
-lists = st.lists(st.one_of(scalars, st.none(), st.just({"a": 1}), st.just(["a"])), max_size=3)
+elements = st.one_of(scalars, st.none(), st.just({"a": 1}), st.just(["a"]), scalars.map(lambda value: {"b": value}))
+lists = st.lists(elements, max_size=3)
 values = st.one_of(scalars, lists, st.none(), st.just({"b": "a"}), st.just({"b": 5}))
 documents = st.dictionaries(st.sampled_from(["x", "y", "z"]), values, max_size=3)
 instants = st.sampled_from([text for text in TEXTS if text.startswith(("2026-03-28T", "2026-03-29T", "9998"))])
 MINUTES = [0, 1, 30, 59, 60, 61, 120, 1440, 1441, 2880, 10080]
 durations = st.sampled_from([{"minutes": 1}, {"minutes": 30}, {"hours": 1}, {"days": 1}, {"days": 2}, {"weeks": 1}])
 paths = st.sampled_from(["x", "y", "z", "x.b", "y.0"])
+many = st.sampled_from(["x.$", "y.$", "x.$.b", "z.$.b", "x.b.$", "y.$.$"])
+RELATIVE = ("within_last", "within_next", "before_last", "after_next")
 
 
 @st.composite
@@ -53,8 +56,10 @@ def tests_of(draw, key, path=paths, is_child=False):  # noqa: PT028 - a strategy
         "after_date": st.one_of(instants, reference),
     }
     if not is_child:
-        operands |= dict.fromkeys(("within_last", "within_next", "before_last", "after_next"), durations)
+        operands |= dict.fromkeys(RELATIVE, durations)
     operator = draw(st.sampled_from(sorted(operands)))
+    if operator not in RELATIVE and not draw(st.integers(0, 3)):
+        path = many
     return {key: draw(path), operator: draw(operands[operator])}
 
 
@@ -106,19 +111,32 @@ leaves = st.one_of(
     events(),
     events(),
     tests_of("trait"),
-    st.fixed_dictionaries({"audience": st.sampled_from(["vip", "new"]), "member": st.booleans()}),
+    st.fixed_dictionaries({"audience": st.sampled_from(["vip", "new", "firms"]), "member": st.booleans()}),
+    st.fixed_dictionaries({"journey_step": st.just("step"), "member": st.booleans()}),
     st.fixed_dictionaries({"identifier": st.sampled_from(["email", "anonymous_id"]), "exists": st.booleans()}),
 )
-nodes = st.recursive(
-    leaves,
-    lambda inner: st.one_of(
+
+
+def groups(inner):
+    return st.one_of(
         st.lists(inner, min_size=1, max_size=3).map(lambda items: {"all": items}),
         st.lists(inner, min_size=1, max_size=3).map(lambda items: {"any": items}),
         inner.map(lambda item: {"not": item}),
-    ),
-    max_leaves=5,
-)
+    )
+
+
+nodes = st.recursive(leaves, groups, max_leaves=5)
 definitions = nodes.map(lambda where: {"version": 1, "collection": "users", "where": where})
+account_leaves = st.one_of(
+    st.fixed_dictionaries({"users": st.sampled_from(["any", "all", "none"]), "match": nodes}),
+    st.fixed_dictionaries({"users": st.sampled_from(["any", "all", "none"]), "match": leaves}),
+    events(),
+    tests_of("trait"),
+    st.fixed_dictionaries({"audience": st.just("firms"), "member": st.booleans()}),
+    st.fixed_dictionaries({"identifier": st.just("group_id"), "exists": st.booleans()}),
+)
+account_nodes = st.recursive(account_leaves, groups, max_leaves=4)
+account_definitions = account_nodes.map(lambda where: {"version": 1, "collection": "accounts", "where": where})
 
 
 @st.composite
@@ -138,5 +156,11 @@ profiles = st.builds(
     traits=documents,
     identifiers=st.dictionaries(st.sampled_from(["email", "anonymous_id", "user_id"]), st.just(["v"]), max_size=2),
     events=st.lists(records(), max_size=6),
-    memberships=st.frozensets(st.sampled_from(["vip", "new"])),
+    memberships=st.frozensets(st.sampled_from(["vip", "new", "firms", "step"])),
+)
+accounts = st.builds(
+    ProfileState,
+    traits=documents,
+    identifiers=st.dictionaries(st.just("group_id"), st.just(["v"]), max_size=1),
+    memberships=st.frozensets(st.just("firms")),
 )

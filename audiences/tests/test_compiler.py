@@ -16,7 +16,8 @@ from audiences.compiler import (
     in_statements,
     preview_query,
 )
-from audiences.tests.test_compiler_twins import SPACE, run, store
+from audiences.tests.test_compiler_twins import run
+from audiences.tests.worlds import SPACE, store
 from engine.conditions import EventRecord, Options, ProfileState, evaluate, parse
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from audiences.services.definitions import References
+from engine.conditions import mentions
 from engine.journeys import problems
 from engine.journeys.errors import ERROR, WARNING, JourneyProblem
 from engine.journeys.places import steps_of
+from engine.journeys.plan import compile as compile_plan
 from journeys.models import Journey, JourneyStep, JourneyVersion
+from journeys.selectors.step_references import names_of
 from journeys.services.definitions import read
 from journeys.services.keys import SENDING, step_rows
 from journeys.services.naming import name_is_taken
@@ -39,8 +43,37 @@ def definition_problems(
         *_name_problems(space, definition, journey),
         *_connection_problems(space, definition, rows or {}),
         *_source_problems(space),
+        *_cycle_problems(space, definition, rows or {}),
     ]
     return found + [problem for problem in own if not problem.path or problem.path not in paths]
+
+
+def _cycle_problems(
+    space: Space, definition: Mapping[str, Any], rows: Mapping[str, JourneyStep]
+) -> list[JourneyProblem]:
+    """Conditions on audiences that themselves ask who is in a step of this journey."""
+    own = {name for row in rows.values() for name in names_of(row)}
+    if not own:
+        return []
+    journey = read(definition)
+    plan = compile_plan(journey)
+    mentioned: dict[str | None, frozenset[str]] = {step: found.audiences for step, found in plan.mentions.items()}
+    if journey.entry.condition is not None:
+        mentioned[None] = mentions(journey.entry.condition).audiences
+    graph = References(space)
+    places = {step.id: f"/steps/{number}" for number, step in enumerate(journey.steps)}
+    return [
+        JourneyProblem(
+            severity=ERROR,
+            step=step,
+            path=f"{'/entry' if step is None else places[step]}/condition",
+            code="cycle",
+            detail=f"The audience {name} asks who is in a step of this journey. Choose another one in this condition.",
+        )
+        for step, names in mentioned.items()
+        for name in sorted(names)
+        if not own.isdisjoint(graph.steps_behind(audiences={name}))
+    ]
 
 
 def _name_problems(space: Space, definition: Mapping[str, Any], journey: Journey | None) -> list[JourneyProblem]:

@@ -47,16 +47,16 @@ def test_a_whole_condition_in_english():
 @pytest.mark.parametrize(
     ("where", "sentence"),
     [
-        ({"event": "A"}, "Accounts that performed “A” at least 1 time."),
-        ({"event": "A", "count": {"lte": 0}}, "Accounts that never performed “A”."),
-        ({"event": "Home", "type": "screen"}, "Accounts that viewed the screen “Home” at least 1 time."),
-        ({"trait": "a", "exists": False}, "Accounts that have a trait “a” that does not exist."),
-        ({"trait": "a", "equals": 1e22}, "Accounts that have a trait “a” that is 10000000000000000000000."),
-        ({"trait": "a", "within_last": {"days": 1}}, "Accounts that have a trait “a” that is within the last 1 day."),
+        ({"event": "A"}, "Users who performed “A” at least 1 time."),
+        ({"event": "A", "count": {"lte": 0}}, "Users who never performed “A”."),
+        ({"event": "Home", "type": "screen"}, "Users who viewed the screen “Home” at least 1 time."),
+        ({"trait": "a", "exists": False}, "Users who have a trait “a” that does not exist."),
+        ({"trait": "a", "equals": 1e22}, "Users who have a trait “a” that is 10000000000000000000000."),
+        ({"trait": "a", "within_last": {"days": 1}}, "Users who have a trait “a” that is within the last 1 day."),
     ],
 )
 def test_sentences(where, sentence):
-    assert describe(parse({"version": 1, "collection": "accounts", "where": where})) == sentence
+    assert describe(parse({"version": 1, "collection": "users", "where": where})) == sentence
 
 
 def test_mentions_name_everything_a_change_of_which_matters():

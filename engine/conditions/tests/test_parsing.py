@@ -89,7 +89,9 @@ def test_all_problems_are_reported_at_once():
             ("/where/then/properties/0", "unsupported"),
         ),
         ({"trait": "a..b", "exists": True}, ("/where/trait", "invalid_path")),
-        ({"trait": "items.$.sku", "exists": True}, ("/where/trait", "unsupported")),
+        ({"trait": "$.sku", "exists": True}, ("/where/trait", "invalid_path")),
+        ({"trait": "items.$.at", "within_last": {"days": 1}}, ("/where/within_last", "unsupported")),
+        ({"trait": "a", "equals": {"trait": "items.$.sku"}}, ("/where/equals/trait", "unsupported")),
         ({"trait": "a", "exists": 1}, ("/where/exists", "wrong_type")),
         ({"trait": "a", "equals": None}, ("/where/equals", "invalid_value")),
         ({"trait": "a", "equals": [1]}, ("/where/equals", "invalid_value")),
@@ -103,8 +105,9 @@ def test_all_problems_are_reported_at_once():
         ({"trait": "a", "before_date": "tomorrow"}, ("/where/before_date", "invalid_instant")),
         ({"trait": "a", "within_last": 7}, ("/where/within_last", "invalid_duration")),
         ({"trait": "a", "equals": 1, "exists": True}, ("/where", "ambiguous_operator")),
-        ({"journey_step": "j_o_x", "member": True}, ("/where", "unsupported")),
-        ({"users": "any", "match": {"event": "A"}}, ("/where", "unsupported")),
+        ({"journey_step": "j_o_x"}, ("/where/member", "required")),
+        ({"journey_step": "", "member": True}, ("/where/journey_step", "required")),
+        ({"users": "any", "match": {"event": "A"}}, ("/where", "accounts_only")),
     ],
 )
 def test_a_mistake_is_refused_at_its_place(where, problem):
@@ -145,3 +148,25 @@ def test_the_input_is_left_alone():
     parse(definition)
 
     assert definition == users({"event": "A", "properties": [{"property": "p", "any_of": [1, "a", True]}]})
+
+
+@pytest.mark.parametrize(
+    ("where", "problem"),
+    [
+        ({"users": "some", "match": {"event": "A"}}, ("/where/users", "unknown_quantifier")),
+        ({"users": "any"}, ("/where/match", "required")),
+        ({"users": "any", "match": {"event": "A"}, "of": 1}, ("/where/of", "unknown_key")),
+        ({"users": "any", "match": {"event": ""}}, ("/where/match/event", "required")),
+        ({"users": "any", "match": {"users": "any", "match": {"event": "A"}}}, ("/where/match", "nested_users")),
+        ({"journey_step": "j_o_x", "member": True}, ("/where", "users_only")),
+    ],
+)
+def test_a_mistake_about_accounts_is_refused_at_its_place(where, problem):
+    assert problems_of({"version": 1, "collection": "accounts", "where": where}) == [problem]
+
+
+def test_an_event_of_accounts_is_one_of_any_of_their_users():
+    implied = parse({"version": 1, "collection": "accounts", "where": {"event": "A"}}).where
+    explicit = parse({"version": 1, "collection": "accounts", "where": {"users": "any", "match": {"event": "A"}}}).where
+
+    assert (implied.quantifier, implied.match) == (explicit.quantifier, explicit.match)

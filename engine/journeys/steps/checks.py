@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.conditions import mentions
+from engine.conditions.mentioning import places
+from engine.conditions.nodes import JourneyStepNode
 from engine.journeys.errors import ERROR, WARNING, JourneyProblem
 from engine.journeys.world import World
 
@@ -53,6 +55,10 @@ class Checks:
         if condition.collection != "users":
             detail = "Journeys are for users; build the condition on users instead of accounts."
             self.error(f"{path}/collection", "users_only", detail)
+        for place, node, _ in places(condition):
+            if isinstance(node, JourneyStepNode):
+                detail = "A journey cannot ask for steps of journeys. Make an audience of the step, and ask for that."
+                self.error(f"{path}{place}", "journey_step", detail)
         if self.world.checks_references:
             for name in sorted(mentions(condition).audiences - set(self.world.audiences)):
                 detail = f"The audience {name} does not exist, or was deleted. Choose another one in this condition."

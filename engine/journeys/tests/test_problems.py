@@ -236,7 +236,7 @@ def test_the_problems_of_a_condition_carry_its_place():
     ]  # fmt: skip
 
     assert errors(*steps) == [
-        ("c", "/steps/0/condition/where/event", "required"), ("d", "/steps/1/condition/where", "unsupported"),
+        ("c", "/steps/0/condition/where/event", "required"), ("d", "/steps/1/condition/where", "journey_step"),
     ]  # fmt: skip
 
 
