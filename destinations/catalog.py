@@ -1,4 +1,4 @@
-"""The connectors there are: one folder each under `destinations/connectors/`, found by scanning."""
+"""The connectors there are: one folder each under `destinations/connectors/`, and the functions of the spaces."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 
 from common.names import snake_case
 from destinations import connectors
+from destinations.functions.definitions import find_function_definition, function_id
 from destinations.kit.definition import DestinationDefinition
 
 
 @cache
 def definitions() -> Mapping[str, DestinationDefinition]:
-    """All connectors by slug, in the order of their names."""
+    """All connectors that are installed by slug, in the order of their names; functions are not among them."""
     found: dict[str, DestinationDefinition] = {}
     for module in pkgutil.iter_modules(connectors.__path__):
         if module.ispkg:
@@ -28,8 +29,8 @@ def definitions() -> Mapping[str, DestinationDefinition]:
 
 
 def definition(slug: str) -> DestinationDefinition | None:
-    """The connector of a destination; None when the installed version has none of that name."""
-    return definitions().get(slug)
+    """The connector of a destination, or its function; None when there is none of that name."""
+    return find_function_definition(slug) if function_id(slug) else definitions().get(slug)
 
 
 def named(text: str) -> DestinationDefinition | None:
@@ -37,6 +38,8 @@ def named(text: str) -> DestinationDefinition | None:
     found = definitions()
     if text in found:
         return found[text]
+    if function_id(text):
+        return find_function_definition(text)
     by_alias = {alias: one for one in found.values() for alias in one.aliases}
     if text in by_alias:
         return by_alias[text]

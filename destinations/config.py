@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,14 @@ from django.conf import settings as django_settings
 from common.secrets import SecretsError, decrypt
 from destinations.catalog import definition as find_definition
 from destinations.field_values import check_values
+from destinations.filter_rules import compile_filters
 from destinations.kit.contexts import event_context
 from destinations.kit.definition import Action, Context, DestinationDefinition, Token
 from destinations.kit.steering import Steering, read_steering
-from destinations.models import Destination
+from destinations.models import Destination, DestinationFilter
 from destinations.models import Mapping as MappingRow
 from destinations.resolving import MappingProblem, Resolver, compile_mapping
+from engine.filters.rules import Rule
 from engine.fql import FqlError, parse
 
 _CACHED = 1000
@@ -74,6 +76,7 @@ class DestinationConfig:
     is_enabled: bool
     requests_per_second: int | None
     updated_at: datetime
+    filters: tuple[Rule, ...] = ()
 
     def context(
         self, event: Mapping[str, Any], mapping: CompiledMapping | None = None, *, now: datetime | None = None
@@ -113,8 +116,8 @@ _cache: dict[int, DestinationConfig] = {}
 def load_config(destination_id: int) -> DestinationConfig | None:
     """The compiled destination, or None when it was deleted.
 
-    One look at `updated_at` by primary key; compiled again only when that changed (every change to a mapping touches
-    its destination). Load once per block of calls, not per call.
+    One look at `updated_at` by primary key; compiled again only when that changed (every change to a mapping or a
+    filter touches its destination). Load once per block of calls, not per call.
     """
     updated_at = (
         Destination.objects.filter(pk=destination_id, deleted_at=None).values_list("updated_at", flat=True).first()
@@ -125,15 +128,17 @@ def load_config(destination_id: int) -> DestinationConfig | None:
     cached = _cache.get(destination_id)
     if cached is not None and cached.updated_at == updated_at:
         return cached
-    destination = Destination.objects.prefetch_related("mappings").get(pk=destination_id)
-    config = build_config(destination, list(destination.mappings.all()))
+    destination = Destination.objects.prefetch_related("mappings", "filters").get(pk=destination_id)
+    config = build_config(destination, list(destination.mappings.all()), list(destination.filters.all()))
     if len(_cache) >= _CACHED:
         _cache.clear()
     _cache[destination_id] = config
     return config
 
 
-def build_config(destination: Destination, mappings: list[MappingRow]) -> DestinationConfig:
+def build_config(
+    destination: Destination, mappings: list[MappingRow], filters: Sequence[DestinationFilter] = ()
+) -> DestinationConfig:
     """Compile a destination, also one that is not saved yet."""
     definition = find_definition(destination.connector)
     problem = ""
@@ -168,6 +173,7 @@ def build_config(destination: Destination, mappings: list[MappingRow]) -> Destin
         is_enabled=destination.is_enabled and destination.paused_at is None,
         requests_per_second=destination.requests_per_second or (definition.requests_per_second if definition else None),
         updated_at=destination.updated_at,
+        filters=compile_filters(filters),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from destinations.kit.definition import Audience, Context, ListEntry
 from destinations.kit.http import AnyResponse, Request
 from destinations.kit.verdicts import DELIVERED, Verdict
 from destinations.pipeline import Call, mapped_call, run_batch
+from engine.filters.rules import apply_rules
 
 Conversation = Generator[Request, AnyResponse, tuple[Verdict, str]]
 BatchConversation = Generator[Request, AnyResponse, list[Verdict]]
@@ -95,6 +97,28 @@ def send_batch(
     definition = config.definition
     if definition is None or definition.kind != "list":
         raise ValueError(f"{config.name} is no list destination.")
+    if not config.filters:
+        return (yield from _send(config, context, audience, (adds, removes), tokens))
+    passed, verdicts = _filtered(config, [*adds, *removes])
+    going_in = [entry for entry in passed[: len(adds)] if entry is not None]
+    going_out = [entry for entry in passed[len(adds) :] if entry is not None]
+    if going_in or going_out:
+        found = iter((yield from _send(config, context, audience, (going_in, going_out), tokens)))
+        verdicts = [next(found) if verdict is None else verdict for verdict in verdicts]
+    return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _send(
+    config: DestinationConfig,
+    context: Context,
+    audience: Audience,
+    entries: tuple[Sequence[ListEntry], Sequence[ListEntry]],
+    tokens: Tokens | None,
+) -> BatchConversation:
+    """The adds and the removes as the filters left them."""
+    adds, removes = entries
+    definition = config.definition
+    assert definition is not None
     if definition.sync_batch is None:
         return (yield from _send_mapped(config, context, [*adds, *removes], tokens))
     sync = definition.sync_batch
@@ -102,6 +126,24 @@ def send_batch(
         lambda known: sync(known, audience, adds, removes), context, auth=definition.auth, tokens=tokens
     )
     return item_verdicts(verdict, result, len(adds) + len(removes))
+
+
+def _filtered(
+    config: DestinationConfig, entries: Sequence[ListEntry]
+) -> tuple[list[ListEntry | None], list[Verdict | None]]:
+    """The entries as the filters leave them, or in their place None and a verdict."""
+    passed: list[ListEntry | None] = []
+    verdicts: list[Verdict | None] = []
+    for entry in entries:
+        judgement = apply_rules(config.filters, entry.event, is_retry=entry.is_retry)
+        if judgement.stopped is None:
+            passed.append(replace(entry, event=judgement.event))
+            verdicts.append(None)
+        else:
+            passed.append(None)
+            detail = judgement.stopped.sentence
+            verdicts.append(Verdict(outcome="filtered", code="FILTERED_BY_RULES", detail=detail))
+    return passed, verdicts
 
 
 def _send_mapped(

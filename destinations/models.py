@@ -80,3 +80,75 @@ class EventTest(models.Model):
     # engine shape of the tester's result: {"stages": […], "calls": […], "outcome": "…"}
     result = models.JSONField()
     sent_at = models.DateTimeField(auto_now_add=True)
+
+
+class DestinationFilter(TimeStamped):
+    """What is held back from a destination, or taken out of its calls (delivery-and-observability.md §5).
+
+    `kind` is the action that is done with events for which `condition` (the language of `engine.filters`) holds.
+    `sample_percent` and `sample_path` belong to a sample, `fields` (paths as a person writes them) to the two that
+    take properties out.
+    """
+
+    class Kind(models.TextChoices):
+        SAMPLE = "SAMPLE", "Sample events"
+        DROP = "DROP", "Drop events"
+        DROP_PROPERTIES = "DROP_PROPERTIES", "Drop properties"
+        ALLOW_PROPERTIES = "ALLOW_PROPERTIES", "Allow properties"
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="filters")
+    name = models.CharField(max_length=64)
+    description = models.CharField(max_length=255, blank=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    condition = models.TextField()
+    sample_percent = models.FloatField(default=100)
+    sample_path = models.CharField(max_length=255, default="messageId")
+    fields = models.JSONField(default=list, blank=True)
+    is_enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DestinationFunction(TimeStamped):
+    """A destination written in JavaScript: code and the settings that each of its destinations fills in.
+
+    `settings` lists `{"key", "label", "type", "required", "secret", "description"}`. `handlers` are the functions that
+    the code defines. What stands here is what runs; every save is also kept as a FunctionVersion of this number.
+    """
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="destination_functions")
+    name = models.CharField(max_length=120)
+    description = models.CharField(max_length=255, blank=True)
+    code = models.TextField()
+    settings = models.JSONField(default=list, blank=True)
+    handlers = models.JSONField(default=list, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["space", "name"], name="destination_function_name_once_a_space")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FunctionVersion(models.Model):
+    """A saved state of a function; never changed."""
+
+    function = models.ForeignKey(DestinationFunction, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    code = models.TextField()
+    settings = models.JSONField(default=list, blank=True)
+    saved_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    saved_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["function", "number"], name="function_version_number_once")]

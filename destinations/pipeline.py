@@ -10,7 +10,7 @@ from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,13 +18,19 @@ from destinations.config import CompiledMapping, DestinationConfig
 from destinations.kit.conversation import Tokens, converse, item_verdicts
 from destinations.kit.definition import Context, DestinationDefinition, Item
 from destinations.kit.http import AnyResponse, Request
+from destinations.kit.steering import DEFAULT_BATCH_BYTES
 from destinations.kit.verdicts import Verdict
 from destinations.resolving import MappingProblem
+from engine.filters.rules import Rule, apply_rules
+
+# "report": the filters say what they would do, and change nothing (tests and previews).
+FilterUse = Literal["apply", "report"]
+NOT_APPLIED = "This test goes on all the same: filters are not applied to it."
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One check on the way: `name` is destination, event_type, integrations, settings, trigger or mapping."""
+    """One check on the way: destination, event_type, integrations, filters, settings, trigger or mapping."""
 
     name: str
     ok: bool
@@ -72,11 +78,13 @@ class Call:
 
     @property
     def batch_size(self) -> int:
-        return self.mapping.batch_size if self.mapping else 0
+        if self.mapping is None:
+            return self.definition.batch_size if self.definition.classic_batch else 0
+        return self.mapping.batch_size
 
     @property
     def batch_bytes(self) -> int:
-        return self.mapping.steering.batch_bytes if self.mapping else 0
+        return self.mapping.steering.batch_bytes if self.mapping else DEFAULT_BATCH_BYTES
 
     @property
     def payload_bytes(self) -> int:
@@ -85,7 +93,9 @@ class Call:
 
     @property
     def batch_key(self) -> Hashable:
-        if self.mapping is None or not self.mapping.batch_size or self.problem is not None:
+        if self.mapping is None:
+            return self.definition.slug if self.definition.classic_batch else None
+        if not self.mapping.batch_size or self.problem is not None:
             return None
         about = (self.context.computation_key, self.context.external_audience_id, self.context.audience_settings)
         values = [self.payload.get(key) for key in self.mapping.steering.batch_keys]
@@ -122,9 +132,9 @@ def run_batch(calls: Sequence[Call], tokens: Tokens | None = None) -> Generator[
     """Send calls with one `batch_key` together; the verdicts are in their order."""
     first = calls[0]
     action = first.mapping.action if first.mapping else None
-    if action is None or action.perform_batch is None:
+    perform = action.perform_batch if action else first.definition.classic_batch
+    if perform is None:
         raise ValueError("These calls cannot go together.")
-    perform = action.perform_batch
     items = [
         Item(index=place, payload=call.payload, membership=call.context.membership, event=call.context.event)
         for place, call in enumerate(calls)
@@ -142,16 +152,23 @@ def plan(
     is_test: bool = False,
     only_mapping: str | None = None,
     now: datetime | None = None,
+    filters: FilterUse = "apply",
+    is_retry: bool = False,
 ) -> Plan:
     """Decide what `event` does at a destination, without any I/O.
 
     `now` is the moment of the attempt. `is_test` lets a disabled destination through, and `only_mapping` (a mapping's
-    id) tries that one mapping, enabled or not.
+    id) tries that one mapping, enabled or not. `is_retry`: an attempt was made before, so no filter stops it now.
     """
     stages: list[Stage] = []
     refused = _gates(config, event, is_test, stages)
+    if refused is None and config.filters:
+        event, refused = _filtered(config.filters, event, stages, use=filters, is_retry=is_retry)
+    if refused is None and config.settings_problem:
+        refused = _stop(stages, "settings", Failed("INVALID_SETTINGS", config.settings_problem))
     if refused is not None:
         return refused
+    stages.append(_SETTINGS)
     definition = config.definition
     assert definition is not None
     if definition.kind == "list":
@@ -176,7 +193,7 @@ def plan(
 
 
 def _gates(config: DestinationConfig, event: Mapping[str, Any], is_test: bool, stages: list[Stage]) -> Plan | None:
-    """Everything that is judged before the mappings; fills `stages`, returns the plan of an event that stops here."""
+    """Everything that is judged before the filters; fills `stages`, returns the plan of an event that stops here."""
     if not config.is_enabled and not is_test:
         return _stop(stages, "destination", Filtered("DESTINATION_DISABLED", f"{config.name} is disabled."))
     stages.append(_ENABLED if config.is_enabled else _DISABLED_TEST)
@@ -192,10 +209,24 @@ def _gates(config: DestinationConfig, event: Mapping[str, Any], is_test: bool, s
         sentence = f"The integrations object of the event does not name {definition.name}."
         return _stop(stages, "integrations", Filtered("FILTERED_BY_INTEGRATIONS_OBJECT", sentence))
     stages.append(_ROUTED)
-    if config.settings_problem:
-        return _stop(stages, "settings", Failed("INVALID_SETTINGS", config.settings_problem))
-    stages.append(_SETTINGS)
     return None
+
+
+def _filtered(
+    rules: Sequence[Rule], event: Mapping[str, Any], stages: list[Stage], *, use: FilterUse, is_retry: bool
+) -> tuple[Mapping[str, Any], Plan | None]:
+    """The event as its filters leave it, or the plan of one that they stop; a stage tells what they said."""
+    judgement = apply_rules(rules, event, is_retry=is_retry)
+    stopped = judgement.stopped
+    if use == "report":
+        said = [finding.sentence for finding in judgement.findings if finding.state != "passed"]
+        stages.append(Stage("filters", stopped is None, " ".join([*said, NOT_APPLIED]) if said else _UNFILTERED.detail))
+        return event, None
+    if stopped is not None:
+        return event, _stop(stages, "filters", Filtered("FILTERED_BY_RULES", stopped.sentence))
+    changes = [finding.sentence for finding in judgement.findings if finding.state == "changed"]
+    stages.append(Stage("filters", True, " ".join(changes)) if changes else _UNFILTERED)
+    return judgement.event, None
 
 
 def mapped_call(
@@ -259,4 +290,5 @@ _ENABLED = Stage("destination", True, "The destination is enabled.")
 _DISABLED_TEST = Stage("destination", True, "The destination is disabled; a test is sent all the same.")
 _SUPPORTED = Stage("event_type", True, "The destination takes calls of this type.")
 _ROUTED = Stage("integrations", True, "The integrations object routes the event here.")
+_UNFILTERED = Stage("filters", True, "The filters let the event pass as it is.")
 _SETTINGS = Stage("settings", True, "The settings are complete.")

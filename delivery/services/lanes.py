@@ -182,7 +182,7 @@ class Lane:
     def _prepare(self, item: Item, now: datetime) -> None:
         try:
             event = msgspec.json.decode(item.claimed.payload)
-            planned = plan(self.config, event, now=now)
+            planned = plan(self.config, event, now=now, is_retry=item.claimed.first_attempt_at is not None)
         except Exception as error:  # noqa: BLE001 - one call must not take the others with it
             self._internal(item, error, now)
             return
@@ -299,6 +299,10 @@ class Lane:
         """All calls of an attempt are over: delivered, to be tried again, or failed."""
         retry = next((verdict for verdict in item.verdicts if verdict.outcome == "retry"), None)
         failed = next((verdict for verdict in item.verdicts if verdict.outcome == "failed"), None)
+        filtered = next((verdict for verdict in item.verdicts if verdict.outcome == "filtered"), None)
+        if filtered is not None and all(verdict.outcome == "filtered" for verdict in item.verdicts) and not item.done:
+            self._finish(item, Outcome.FILTERED, filtered.code, filtered.detail)
+            return
         if retry is None and failed is None:
             self._finish(
                 item, Outcome.DELIVERED, None, None, status=item.verdicts[-1].status if item.verdicts else None
@@ -361,7 +365,7 @@ def _by_mapping(item: Item) -> str | None:
     """What each mapping made of the call, as JSON; None where no mapping took part."""
     found = {mapping_id: str(Outcome.DELIVERED) for mapping_id in item.done if mapping_id}
     for call, verdict in zip(item.calls, item.verdicts, strict=False):
-        if call.mapping_id and verdict.outcome != "delivered":
+        if call.mapping_id and verdict.outcome not in {"delivered", "filtered"}:
             found[call.mapping_id] = verdict.code or str(Outcome.FAILED)
     return msgspec.json.encode(found).decode() if found else None
 

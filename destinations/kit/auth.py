@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from destinations.kit.definition import Context, Conversation, Token
 from destinations.kit.errors import InvalidAuthenticationError, RetryableError
@@ -24,17 +25,33 @@ TextOf = str | Callable[[Context], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Where a person lets this installation act for them at the vendor: the page of the authorization-code flow.
+
+    `scope` is written as the vendor wants it (blanks or commas between scopes), `params` are further members of the
+    address.
+    """
+
+    url: TextOf
+    scope: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Auth:
     """`headers(context)` go on every request that does not set them itself. `refresh(context)` is a generator that
     yields requests (sent without these headers) and returns a Token; None: there is nothing to renew.
 
-    `fields` are the settings that the scheme needs.
+    `fields` are the settings that the scheme needs. With a `consent` people connect an account in the browser;
+    `exchange(context, code, redirect_uri)` makes the tokens of the code that the vendor hands out then.
     """
 
     kind: Literal["key", "basic", "oauth2", "client_credentials", "session"]
     headers: Headers
     refresh: Callable[[Context], Conversation] | None = None
     fields: tuple[Field, ...] = ()
+    consent: Consent | None = None
+    exchange: Callable[[Context, str, str], Conversation] | None = None
 
 
 def basic_value(user: str, password: str) -> str:
@@ -73,32 +90,64 @@ def oauth2(
     headers: Headers = bearer_headers,
     client_in: Literal["form", "basic"] = "form",
     content_type: str = "application/x-www-form-urlencoded;charset=UTF-8",
+    consent: Consent | None = None,
 ) -> Auth:
     """The authorization-code flow: access and refresh token are given in the settings, and renewed from then on.
 
     The client is that of the settings (`oauth_client_id`, `oauth_client_secret`), else the operator's of these names.
+    With a `consent` the tokens need not be pasted: a person connects an account in the browser.
     """
 
-    def refresh(context: Context) -> Conversation:
-        old = context.token.refresh_token
-        if not old:
-            raise InvalidAuthenticationError(
-                "The access token is no longer accepted and there is no refresh token. Give the destination a new "
-                "access token, or a refresh token with its client."
-            )
+    def ask(context: Context, form: dict[str, str], grant: str) -> Conversation:
         client_id, client_secret = oauth_client(context)
-        form = {"refresh_token": old}
         more: dict[str, str] = {}
         if client_in == "basic":
             more["Authorization"] = basic_value(client_id, client_secret)
         else:
             form |= {"client_id": client_id, "client_secret": client_secret}
-        form["grant_type"] = "refresh_token"
+        form["grant_type"] = grant
         response = yield from asked(form_request(_text(token_url, context), form, more, content_type=content_type))
-        token = read_token(response)
+        return read_token(response)
+
+    def refresh(context: Context) -> Conversation:
+        old = context.token.refresh_token
+        if not old:
+            raise InvalidAuthenticationError(_nothing_to_renew(context, consent))
+        token: Token = yield from ask(context, {"refresh_token": old}, "refresh_token")
         return Token(access_token=token.access_token, refresh_token=token.refresh_token or old, extra=token.extra)
 
-    return Auth(kind="oauth2", headers=headers, refresh=refresh, fields=OAUTH_FIELDS)
+    def exchange(context: Context, code: str, redirect_uri: str) -> Conversation:
+        return (yield from ask(context, {"code": code, "redirect_uri": redirect_uri}, "authorization_code"))
+
+    return Auth(
+        kind="oauth2",
+        headers=headers,
+        refresh=refresh,
+        fields=OAUTH_FIELDS if consent is None else CONSENT_FIELDS,
+        consent=consent,
+        exchange=None if consent is None else exchange,
+    )
+
+
+def consent_url(auth: Auth, context: Context, *, redirect_uri: str, state: str) -> str:
+    """The vendor's page that asks the person; it leads back to `redirect_uri` with a code and the state."""
+    assert auth.consent is not None
+    client_id, _secret = oauth_client(context)
+    query = {"client_id": client_id, "redirect_uri": redirect_uri, "response_type": "code", "state": state}
+    if auth.consent.scope:
+        query["scope"] = auth.consent.scope
+    return f"{_text(auth.consent.url, context)}?{urlencode(query | dict(auth.consent.params))}"
+
+
+def _nothing_to_renew(context: Context, consent: Consent | None) -> str:
+    if not context.token.access_token and consent is not None:
+        return "No account is connected yet. Open the settings of the destination and connect one."
+    if consent is not None:
+        return "The account is no longer connected. Open the settings of the destination and connect it again."
+    return (
+        "The access token is no longer accepted and there is no refresh token. Give the destination a new access "
+        "token, or a refresh token with its client."
+    )
 
 
 def client_credentials(
@@ -198,4 +247,16 @@ OAUTH_FIELDS = (
         type="password",
         description="The secret of that app.",
     ),
+)
+# Where an account is connected in the browser nothing has to be pasted.
+CONSENT_FIELDS = tuple(
+    replace(
+        one,
+        required=False,
+        description="Given when an account is connected; or paste one of the tool's own. "
+        "It is renewed when there is a refresh token.",
+    )
+    if one.key == "oauth_access_token"
+    else one
+    for one in OAUTH_FIELDS
 )

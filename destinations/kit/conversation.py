@@ -154,6 +154,8 @@ def _judged(start: Callable[[], Request | Conversation], headers: Mapping[str, s
         return judge_error(error), None
     if isinstance(result, ItemResult):
         return result.verdict(), result
+    if isinstance(result, Verdict):
+        return result, None
     return DELIVERED, result
 
 

@@ -82,12 +82,13 @@ class Audience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListEntry:
-    """One person in a batch of a list connector without actions. `event` is the audience call of the entry."""
+    """One person in a batch of a list: `event` is the audience call of the entry. `is_retry`: it was sent before."""
 
     message_id: str
     id_type: str
     id_value: str
     event: Mapping[str, Any]
+    is_retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,8 @@ class DestinationDefinition:
     changes of an audience at a cadence, in batches of at most `batch_size`.
 
     framework "actions" has mappings. "classic" takes what comes as it is: an event connector by `classic(context,
-    event)`, a list connector by `sync_batch(context, audience, adds, removes)`, a generator that returns ItemResults
+    event)`, or up to `batch_size` events together by `classic_batch(context, items)` (as `perform_batch`), a list
+    connector by `sync_batch(context, audience, adds, removes)`, a generator that returns ItemResults
     for adds then removes, or nothing when all went well.
 
     `create_audience(context, audience)` returns the vendor's id of a new list; `get_audience(context, audience)`
@@ -230,6 +232,7 @@ class DestinationDefinition:
     newest_identifier_only: bool = False
     is_experimental: bool = False
     classic: Callable[[Context, dict[str, Any]], Request | Conversation] | None = None
+    classic_batch: Callable[[Context, list[Item]], Conversation] | None = None
     create_audience: Callable[[Context, Audience], Conversation] | None = None
     get_audience: Callable[[Context, Audience], Conversation] | None = None
     sync_batch: Callable[[Context, Audience, Sequence[ListEntry], Sequence[ListEntry]], Conversation] | None = None

@@ -23,7 +23,7 @@ class Verdict:
     """What became of one call. `code` is a reason of delivery-and-observability.md §2.3, empty when delivered.
 
     "filtered": it is not for this destination, which is a normal end.
-    `retry_after` (seconds) is what the destination asked for.
+    `retry_after` (seconds) is what the destination asked for. `logs` are the lines that a function wrote.
     """
 
     outcome: Literal["delivered", "retry", "failed", "filtered"]
@@ -31,6 +31,7 @@ class Verdict:
     detail: str = ""
     status: int | None = None
     retry_after: float | None = None
+    logs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

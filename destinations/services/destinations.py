@@ -13,8 +13,9 @@ from common.secrets import SecretsError, decrypt, encrypt
 from destinations.catalog import definition as find_definition
 from destinations.catalog import definitions, named
 from destinations.field_values import check_values
+from destinations.functions.definitions import function_id
 from destinations.kit.definition import DestinationDefinition
-from destinations.models import Destination
+from destinations.models import Destination, DestinationFunction
 from destinations.models import Mapping as MappingRow
 from destinations.services.tokens import end_pause
 from spaces import audit
@@ -43,6 +44,8 @@ def create_destination(
     Space.objects.select_for_update(no_key=True).get(pk=space.pk)
     errors: list[FieldError] = []
     definition = named(connector)
+    if definition is not None and not is_known_in(space, definition.slug):
+        definition = None
     values: dict[str, Any] = {}
     if definition is None:
         known = ", ".join(definitions())
@@ -163,6 +166,17 @@ def resume_destination(*, destination: Destination, actor: User | None) -> Desti
         destination.save(update_fields=["paused_at", "pause_reason", "updated_at"])
         _record(destination, actor, "destination.resumed", before, {"paused": False})
     return destination
+
+
+def is_known_in(space: Space, connector: str) -> bool:
+    """Whether destinations of the space can use a connector: a function belongs to one space."""
+    public_id = function_id(connector)
+    return not public_id or DestinationFunction.objects.in_space(space).filter(public_id=public_id).exists()
+
+
+def touch(destination: Destination) -> None:
+    """Make the workers compile the destination again: every change to its filters or its function does this."""
+    destination.save(update_fields=["updated_at"])
 
 
 def _install_presets(destination: Destination, definition: DestinationDefinition, values: Mapping[str, Any]) -> None:

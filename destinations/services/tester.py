@@ -24,11 +24,12 @@ from destinations.kit.http import Request
 from destinations.kit.redaction import redact, shown_request, shown_response
 from destinations.kit.verdicts import Verdict
 from destinations.models import Destination, EventTest
-from destinations.pipeline import Call, Failed, Filtered, Plan, plan
+from destinations.pipeline import Call, Failed, Filtered, FilterUse, Plan, plan
 from destinations.services.tokens import StoredTokens
 from spaces.models import User
 
 KEPT = 20
+_OUTCOMES = {"delivered": "delivered", "filtered": "filtered"}
 # How long to wait for somebody else who signs in.
 WAIT_SECONDS = 0.2
 EVENT_LIMIT = 500_000
@@ -90,19 +91,20 @@ def send_test_event(
     sent_by: User | None,
     event: Mapping[str, Any],
     only_mapping: str | None = None,
+    applies_filters: bool = False,
 ) -> EventTest:
     """Make the calls that `event` makes at the destination, wait for the answers, and keep the record.
 
-    A disabled destination is tested all the same; `only_mapping` tests one mapping, enabled or not. Whatever goes
-    wrong on the way is in the result, not raised. `result` is
+    A disabled destination is tested all the same; `only_mapping` tests one mapping, enabled or not. Filters only say
+    what they would do, unless `applies_filters`. Whatever goes wrong on the way is in the result, not raised. It is
     `{"outcome": "delivered"|"filtered"|"failed", "code", "detail", "status_line", "stages": [{"name", "ok", "detail"}],
-    "matched", "mappings", "calls": [{"mapping", "name", "outcome", "code", "detail", "status_line",
+    "matched", "mappings", "calls": [{"mapping", "name", "outcome", "code", "detail", "status_line", "logs",
     "exchanges": [{"request", "response", "error"}]}]}`.
     """
     config = _testable(destination)
     checked = checked_event(dict(event))
     checked.setdefault("messageId", new_test_message_id())
-    planned = plan(config, checked, is_test=True, only_mapping=only_mapping, now=timezone.now())
+    planned = _planned(config, checked, only_mapping, applies_filters=applies_filters)
     return keep(destination=destination, sent_by=sent_by, event=checked, result=send_plan(config, planned))
 
 
@@ -116,12 +118,16 @@ def keep(*, destination: Destination, sent_by: User | None, event: dict[str, Any
 
 
 def build_only(
-    *, destination: Destination, event: Mapping[str, Any], only_mapping: str | None = None
+    *,
+    destination: Destination,
+    event: Mapping[str, Any],
+    only_mapping: str | None = None,
+    applies_filters: bool = False,
 ) -> dict[str, Any]:
     """The same result, with the first request of each call built and nothing sent or kept."""
     config = _testable(destination)
     checked = checked_event(dict(event))
-    planned = plan(config, checked, is_test=True, only_mapping=only_mapping, now=timezone.now())
+    planned = _planned(config, checked, only_mapping, applies_filters=applies_filters)
     return build_plan(config, planned)
 
 
@@ -138,7 +144,7 @@ def build_plan(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
             calls.append(_shown_call(call, stop.value, [], config.secret_values))
         finally:
             conversation.close()
-    result: dict[str, Any] = _storable(_result(config, planned, calls, is_sent=False))
+    result: dict[str, Any] = storable(_result(config, planned, calls, is_sent=False))
     return result
 
 
@@ -163,6 +169,13 @@ def _testable(destination: Destination) -> DestinationConfig:
     return config
 
 
+def _planned(
+    config: DestinationConfig, event: Mapping[str, Any], only_mapping: str | None, *, applies_filters: bool
+) -> Plan:
+    use: FilterUse = "apply" if applies_filters else "report"
+    return plan(config, event, is_test=True, only_mapping=only_mapping, now=timezone.now(), filters=use)
+
+
 def send_plan(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
     """Make the calls of a plan and wait for the answers; the result as in `send_test_event`."""
     calls = []
@@ -170,7 +183,7 @@ def send_plan(config: DestinationConfig, planned: Plan) -> dict[str, Any]:
     for call in planned.calls:
         verdict, exchanges = _talk(call, tokens)
         calls.append(_shown_call(call, verdict, exchanges, tokens.secret_values))
-    result: dict[str, Any] = _storable(_result(config, planned, calls, is_sent=True))
+    result: dict[str, Any] = storable(_result(config, planned, calls, is_sent=True))
     return result
 
 
@@ -188,7 +201,7 @@ def _converse(conversation: Any, tokens: StoredTokens) -> tuple[Verdict, list[di
     finally:
         conversation.close()
     # Shown at the end: a token that came on the way must not be seen either.
-    return verdict, [_shown_exchange(request, result, tokens.secret_values) for request, result in made]
+    return verdict, [shown_exchange(request, result, tokens.secret_values) for request, result in made]
 
 
 def hear(conversation: Any, made: list[tuple[Request, Response | TransportError]] | None = None) -> tuple[Verdict, Any]:
@@ -217,7 +230,7 @@ def hear(conversation: Any, made: list[tuple[Request, Response | TransportError]
         return Verdict(outcome="failed", code=error.code, detail=error.message, status=error.status), None
 
 
-def _shown_exchange(request: Request, result: Response | TransportError, secrets: Collection[str]) -> dict[str, Any]:
+def shown_exchange(request: Request, result: Response | TransportError, secrets: Collection[str]) -> dict[str, Any]:
     exchange: dict[str, Any] = {"request": shown_request(request, secrets), "response": None, "error": None}
     if isinstance(result, TransportError):
         exchange["error"] = {"code": result.code, "detail": redact(result.detail, secrets)}
@@ -234,11 +247,12 @@ def _shown_call(
     return {
         "mapping": call.mapping_id,
         "name": call.name,
-        "outcome": "built" if verdict is None else "delivered" if verdict.outcome == "delivered" else "failed",
+        "outcome": "built" if verdict is None else _OUTCOMES.get(verdict.outcome, "failed"),
         "is_retried": verdict is not None and verdict.outcome == "retry",
         "code": verdict.code if verdict else "",
         "detail": redact(verdict.detail, secrets) if verdict else "",
         "status_line": status_line,
+        "logs": [redact(line, secrets) for line in verdict.logs] if verdict else [],
         "exchanges": exchanges,
     }
 
@@ -257,6 +271,8 @@ def _result(config: DestinationConfig, planned: Plan, calls: list[dict[str, Any]
         outcome, code, detail = "failed", planned.outcome.code, planned.outcome.sentence
     elif failed is not None:
         outcome, code, detail = "failed", failed["code"], failed["detail"]
+    elif calls and all(call["outcome"] == "filtered" for call in calls):
+        outcome, code, detail = "filtered", calls[0]["code"], calls[0]["detail"]
     else:
         outcome, code, detail = ("delivered" if is_sent else "built"), "", ""
     shown = failed or (calls[0] if calls else None)
@@ -286,14 +302,14 @@ def _exchange_stages(call: dict[str, Any]) -> list[dict[str, Any]]:
     return stages
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """What a destination answered may hold characters that PostgreSQL cannot keep in JSON."""
     if isinstance(value, str):
         return _NOT_STORABLE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
+        return {storable(key): storable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     return value
 
 
