@@ -115,6 +115,11 @@ class CallRow:
         return exchanges_of(self.exchange)
 
     @property
+    def is_entry(self) -> bool:
+        """A change of a list, in place of a call."""
+        return self.kind in {"add", "remove"}
+
+    @property
     def is_held(self) -> bool:
         return self.next_attempt_at == HELD
 

@@ -14,9 +14,10 @@ from django.utils import timezone
 from common.tasks import enqueue
 from delivery.models import Connection
 from delivery.selectors.dead_letters import DEAD
-from delivery.services import counters
+from delivery.services import counters, tallies
 from delivery.services.copying import bigint_array
 from delivery.services.counters import Count
+from delivery.services.tallies import Tally
 from delivery.tasks import deliver, sync_lists
 from spaces import audit
 from spaces.models import Space, User
@@ -31,9 +32,10 @@ ORDER BY l.id LIMIT %s FOR UPDATE OF l
 """  # noqa: S608 - a constant of this project
 # Due one after the other, `pause` seconds apart; those of a paused connection wait for it.
 BACK_TO_OUTBOX = f"""
-INSERT INTO delivery (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload, created_at,
-    next_attempt_at, attempts, last_error)
-SELECT l.space_id, l.id, l.destination_id, l.connection_id, l.profile_id, l.message_id, l.kind, l.payload, l.created_at,
+INSERT INTO delivery (space_id, id, destination_id, connection_id, profile_id, message_id, kind, event, payload,
+    created_at, next_attempt_at, attempts, last_error)
+SELECT l.space_id, l.id, l.destination_id, l.connection_id, l.profile_id, l.message_id, l.kind, l.event, l.payload,
+    l.created_at,
     CASE WHEN c.is_enabled
         THEN %(start)s + make_interval(secs => (row_number() OVER (ORDER BY l.id) - 1) * %(pause)s)
         ELSE '9999-01-01 00:00:00+00'::timestamptz END,
@@ -54,7 +56,8 @@ ON CONFLICT DO NOTHING RETURNING id
 """  # noqa: S608
 FORGET = f"""
 DELETE FROM delivery_log l WHERE l.space_id = %(space)s AND l.id = ANY(%(ids)s::bigint[]) AND {DEAD}
-RETURNING l.id, l.message_id, l.connection_id, l.destination_id, l.outcome, coalesce(l.reason, ''), l.finished_at
+RETURNING l.id, l.message_id, l.connection_id, l.destination_id, l.outcome, coalesce(l.reason, ''), l.finished_at,
+    l.created_at, l.kind, coalesce(l.event, ''), coalesce(l.mappings, '')
 """  # noqa: S608
 
 
@@ -69,6 +72,10 @@ class HandedOver:
     outcome: str
     reason: str
     finished_at: datetime
+    created_at: datetime
+    kind: str
+    event: str
+    mappings: str
 
 
 @transaction.atomic
@@ -138,3 +145,21 @@ def _take_back(space: Space, handed: Sequence[HandedOver]) -> None:
             ],
             now=bucket_start,
         )
+    tallies.add(
+        taken
+        for one in handed
+        for taken in tallies.with_mappings(
+            Tally(
+                space_id=space.pk,
+                destination_id=one.destination_id,
+                connection_id=one.connection_id,
+                created_at=one.created_at,
+                outcome=one.outcome,
+                reason=one.reason,
+                kind=one.kind,
+                event=one.event,
+                calls=-1,
+            ),
+            one.mappings,
+        )
+    )
