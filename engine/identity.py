@@ -16,6 +16,9 @@ USERS = 0
 ACCOUNTS = 1
 MOST_MERGES = 100
 MOST_MAPPINGS = 1_000
+# Of each rule's values: how many are remembered as read, and how long they may be.
+MOST_REMEMBERED = 10_000
+LONGEST_REMEMBERED = 100
 PERIODS = {"weekly": timedelta(days=7), "monthly": timedelta(days=30), "annually": timedelta(days=365)}
 # ingestion-and-profiles.md §4.2: suggested for every identifier.
 SUGGESTED_BLOCKS: tuple[dict[str, str], ...] = (
@@ -78,6 +81,8 @@ class Rule:
     exact_blocks: frozenset[str] = frozenset()
     regex_blocks: tuple[re.Pattern[str], ...] = ()
     trait_key: str = ""
+    # Values read lately: the same people come again and again, and reading one costs ten look-ups.
+    _read: dict[str, Found | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def blocks(self, value: str) -> bool:
         if value in self.exact_blocks:
@@ -86,6 +91,21 @@ class Rule:
             if pattern.search(value):
                 return True
         return False
+
+    def read(self, value: str) -> Found | None:
+        """The identifier that a call means by `value`; None when it is blocked or too long."""
+        try:
+            return self._read[value]
+        except KeyError:
+            pass
+        lower = value.lower()
+        is_usable = len(lower) <= LONGEST_ID and not self.blocks(lower)
+        found = Found(Identifier(self.collection, self.id_type, lower), value) if is_usable else None
+        if len(value) <= LONGEST_REMEMBERED:
+            if len(self._read) >= MOST_REMEMBERED:
+                self._read.clear()
+            self._read[value] = found
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,16 +238,17 @@ def _add(found: Extracted, rules: Rules, collection: int, id_type: str, value: A
     rule = rules.by_type.get((collection, id_type))
     if rule is None or not isinstance(value, str) or not value:
         return
-    lower = value.lower()
-    if len(lower) > LONGEST_ID or rule.blocks(lower):
+    read = rule.read(value)
+    if read is None:
         found.issues.append(Issue(BLOCKED, id_type, value[:LONGEST_ID]))
         return
-    key = Identifier(collection, id_type, lower)
     target = found.users if collection == USERS else found.accounts
-    for other in target:
-        if other.key == key:
-            return
-    target.append(Found(key, value))
+    if target:
+        key = read.key
+        for other in target:
+            if other.key == key:
+                return
+    target.append(read)
 
 
 def _spellings(key: str) -> set[str]:

@@ -71,11 +71,11 @@ def resolve(space_id: int, rules: Rules, found: Sequence[Extracted], times: Sequ
 
 def look_up(space_id: int, found: Sequence[Extracted]) -> dict[Identifier, int]:
     """Which of the identifiers are bound, and to which profile: one statement for each type that occurs."""
-    by_type: dict[tuple[int, str], set[str]] = {}
-    for item in found:
-        for group in (item.users, item.accounts):
-            for (collection, id_type, value), _ in group:
-                by_type.setdefault((collection, id_type), set()).add(value)
+    keys = {one.key for item in found for one in item.users}
+    keys.update(one.key for item in found if item.accounts for one in item.accounts)
+    by_type: dict[tuple[int, str], list[str]] = {}
+    for collection, id_type, value in keys:
+        by_type.setdefault((collection, id_type), []).append(value)
     owners: dict[Identifier, int] = {}
     with connection.cursor() as cursor:
         for (collection, id_type), values in sorted(by_type.items()):
@@ -84,8 +84,7 @@ def look_up(space_id: int, found: Sequence[Extracted]) -> dict[Identifier, int]:
                 "AND value = ANY(%s::text[])",
                 [space_id, collection, id_type, text_array(values)],
             )
-            for value, profile_id in cursor.fetchall():
-                owners[Identifier(collection, id_type, value)] = profile_id
+            owners.update({Identifier(collection, id_type, value): profile_id for value, profile_id in cursor})
     return owners
 
 

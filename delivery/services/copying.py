@@ -10,7 +10,8 @@ ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def escape(value: str) -> str:
-    return value.translate(ESCAPES) if not value.isalnum() else value
+    # What has to be escaped is a backslash or not printable.
+    return value if value.isprintable() and "\\" not in value else value.translate(ESCAPES)
 
 
 def copy_rows(table: str, columns: str, rows: Iterable[str]) -> None:
