@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, QueryDict
@@ -18,9 +19,10 @@ from common.errors import ConflictError, ProductError
 from delivery.forms import ConnectionForm
 from delivery.models import Connection
 from delivery.services import connections as delivery_connections
-from delivery.services.samples import tester_url
+from delivery.services.samples import connected_of, tester_url
 from destinations import catalog
 from destinations.models import Destination
+from destinations.views.mappings import action_choices
 from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
 
@@ -140,14 +142,31 @@ def _form(request: SpaceRequest, connection: Connection, data: QueryDict | None)
 def _sheet_context(
     request: SpaceRequest, audience: Audience, connection: Connection, form: ConnectionForm, tab: str
 ) -> dict[str, Any]:
+    row = connection_row(audience, connection)
+    back = mappings_return(request, audience, connection)
     return audience_context(request, audience, "overview") | {
-        "row": connection_row(audience, connection),
+        "row": row,
         "connection": connection,
         "form": form,
+        "mapping_choices": action_choices(
+            connection.destination, row.definition, {**connected_of(connection).query(), "return_to": back}
+        )
+        if row.definition is not None and row.matching.is_applicable
+        else [],
+        "mapping_return": urlencode({**connected_of(connection).query(), "return_to": back}),
         "sheet_tab": tab,
         "tester_url": tester_url(request.space, connection),
         "recent_url": route_url("delivery:connection_recent", request.space, connection_id=connection.public_id),
     }
+
+
+def mappings_return(request: SpaceRequest, audience: Audience, connection: Connection) -> str:
+    """Where the editor of a mapping leads back to: the side sheet of the connection with its mappings (F164)."""
+    if request.htmx:
+        overview = route_url("audiences:overview", request.space, audience_id=audience.public_id)
+        return f"{overview}?panel=mappings:{connection.public_id}"
+    where = {"audience_id": audience.public_id, "connection_id": connection.public_id}
+    return f"{route_url('audiences:connection', request.space, **where)}?tab=mappings"
 
 
 @space_view()

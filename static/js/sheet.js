@@ -44,7 +44,8 @@ export async function closeSheet({ force = false } = {}) {
 }
 
 async function step(direction) {
-  const links = [...document.querySelectorAll("[data-panel]")];
+  const kind = `${panelInUrl()?.split(":")[0]}:`;
+  const links = [...document.querySelectorAll("[data-panel]")].filter((link) => link.dataset.panel.startsWith(kind));
   const next = links[links.findIndex((link) => link.dataset.panel === panelInUrl()) + direction];
   if (!next || (dirty && (await ask("discard-dialog")) !== "discard")) return;
   dirty = false;
