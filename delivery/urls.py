@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from delivery.views import activation, drift, fragments, pages
 
 app_name = "delivery"
 
 urlpatterns = [
-    path("delivery/", pages.overview, name="overview"),
+    path("", include("delivery.urls_overview")),
+    path("delivery/connections/", pages.overview, name="books"),
     path("delivery/calls/", pages.calls, name="calls"),
     path("delivery/calls/<int:call_id>/", pages.call, name="call"),
     path("delivery/calls/<int:call_id>/retry/", pages.call_replay, name="call_replay"),
@@ -19,7 +20,6 @@ urlpatterns = [
     path("delivery/connections/<slug:connection_id>/recent/", fragments.connection_recent, name="connection_recent"),
     path("delivery/connections/<slug:connection_id>/drift/", drift.drift, name="drift"),
     path("delivery/connections/<slug:connection_id>/drift/repair/", drift.drift_repair, name="drift_repair"),
-    path("delivery/destinations/<slug:destination_id>/", fragments.destination_activity, name="destination"),
     path(
         "delivery/destinations/<slug:destination_id>/traits/", activation.destination_traits, name="destination_traits"
     ),

@@ -37,7 +37,12 @@ SECTIONS = (
     ),
     Section(label="Destinations", icon="send", route="destinations:list", owns=("destinations",)),
     Section(label="Delivery", icon="activity", route="delivery:overview", owns=("delivery",)),
-    Section(label="Settings", icon="settings", route="spaces:settings", owns=("spaces", "profiles", "ingest")),
+    Section(
+        label="Settings",
+        icon="settings",
+        route="spaces:settings",
+        owns=("spaces", "profiles", "ingest", "delivery:debugger", "delivery:debugger_call"),
+    ),
 )
 
 

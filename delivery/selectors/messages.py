@@ -1,4 +1,4 @@
-"""The messages behind the numbers of the overview, and the outgoing side of the debugger: newest first, whole retention.
+"""The messages behind the numbers of the overview, and the outgoing side of the debugger, newest first.
 
 A page is read by id within the ids that the tallies noted for the period. A filter that few messages pass is looked
 for in steps of ids, for a moment at most; the page then says how far it got.
@@ -50,7 +50,8 @@ SELECT found.* FROM unnest(%(connections)s::bigint[]) AS c(id) CROSS JOIN LATERA
 """
 OUTBOX = """
 SELECT l.id, l.connection_id, l.profile_id, l.message_id, l.kind, l.payload, l.created_at, NULL::timestamptz,
-    l.attempts, CASE WHEN l.lease_until > %(now)s THEN 'in_flight' WHEN l.attempts > 0 THEN 'retrying' ELSE 'waiting' END,
+    l.attempts,
+    CASE WHEN l.lease_until > %(now)s THEN 'in_flight' WHEN l.attempts > 0 THEN 'retrying' ELSE 'waiting' END,
     NULL::text, l.last_error, NULL::smallint, NULL::integer, NULL::text, l.next_attempt_at
 FROM delivery l WHERE l.space_id = %(space)s AND l.destination_id = ANY(%(destinations)s::bigint[])
     AND l.connection_id = ANY(%(connections)s::bigint[]) AND {where}
@@ -136,25 +137,22 @@ def behind(scope: Scope, step: str, code: str | None = None) -> list[Wanted]:
         period=scope.period,
     )
     passed = _passed(scope, own)
-    if step == RECEIVED:
-        return [own, *passed]
-    if step == PENDING:
-        return [replace(own, status=code or PENDING)]
-    if step == SUPERSEDED:
-        return [replace(own, outcomes=(Outcome.SUPERSEDED,), reason=code)]
-    if step == SOURCE:
-        return [replace(own, outcomes=(Outcome.FILTERED,), reason=code, reasons=tuple(SOURCE_REASONS))]
     if step == DESTINATION:
         return _filtered(scope, own, passed, code)
-    if step not in {FAILED, DELIVERED}:
-        raise ValueError(f"no such step: {step}")
-    if scope.mapping:
+    decided = (Outcome.DELIVERED,) if step == DELIVERED else (Outcome.FAILED,)
+    if scope.mapping and step in {FAILED, DELIVERED}:
         result = code if step == FAILED and code is not None else ("delivered" if step == DELIVERED else "*")
-        return [
-            replace(own, outcomes=(Outcome.DELIVERED, Outcome.FAILED), mapping=scope.mapping, mapping_result=result)
-        ]
-    outcome = Outcome.DELIVERED if step == DELIVERED else Outcome.FAILED
-    return [replace(own, outcomes=(outcome,), reason=code if step == FAILED else None)]
+        both = (Outcome.DELIVERED, Outcome.FAILED)
+        return [replace(own, outcomes=both, mapping=scope.mapping, mapping_result=result)]
+    found = {
+        RECEIVED: [own, *passed],
+        PENDING: [replace(own, status=code or PENDING)],
+        SUPERSEDED: [replace(own, outcomes=(Outcome.SUPERSEDED,), reason=code)],
+        SOURCE: [replace(own, outcomes=(Outcome.FILTERED,), reason=code, reasons=tuple(SOURCE_REASONS))],
+        FAILED: [replace(own, outcomes=decided, reason=code)],
+        DELIVERED: [replace(own, outcomes=decided)],
+    }
+    return found[step]
 
 
 def _passed(scope: Scope, own: Wanted) -> list[Wanted]:

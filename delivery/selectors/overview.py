@@ -37,6 +37,13 @@ STEPS = {
 }
 # States of calls in the outbox.
 OPEN = ("waiting", "retrying", "in_flight")
+STEP_OF = {
+    EMITTED: RECEIVED,
+    str(Outcome.SUPERSEDED): SUPERSEDED,
+    str(Outcome.FILTERED): DESTINATION,
+    str(Outcome.DELIVERED): DELIVERED,
+    str(Outcome.FAILED): FAILED,
+}
 DISCARDS = (SOURCE, DESTINATION, FAILED, SUPERSEDED)
 
 # One statement, so that a call that is decided meanwhile is counted once.
@@ -285,17 +292,13 @@ def _places(scope: Scope, row: _Row) -> list[tuple[str, str, int]]:
             return []
         step = DELIVERED if row.outcome == Outcome.DELIVERED else FAILED
         return [(step, row.reason, 1), (DESTINATION, AT_MAPPING, -1)]
-    if row.outcome == EMITTED:
-        return [(RECEIVED, "", 1)]
     if row.outcome == UNADDRESSED:
         return [(RECEIVED, "", 1), (DESTINATION, BY_INTEGRATIONS, 1)] if scope.counts_passed else []
-    if row.outcome == Outcome.SUPERSEDED:
-        return [(SUPERSEDED, row.reason, 1)]
-    if row.outcome == Outcome.FILTERED:
-        return [(SOURCE if row.reason in SOURCE_REASONS else DESTINATION, row.reason, 1)]
-    if scope.mapping:
+    if scope.mapping and row.outcome in {Outcome.DELIVERED, Outcome.FAILED}:
         return [(DESTINATION, AT_MAPPING, 1)]
-    return [(DELIVERED if row.outcome == Outcome.DELIVERED else FAILED, row.reason, 1)]
+    if row.outcome == Outcome.FILTERED and row.reason in SOURCE_REASONS:
+        return [(SOURCE, row.reason, 1)]
+    return [(STEP_OF[row.outcome], "" if row.outcome == EMITTED else row.reason, 1)]
 
 
 def _series(scope: Scope, rows: Sequence[_Row], points: Sequence[datetime]) -> dict[str, list[int]]:

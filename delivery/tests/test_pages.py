@@ -49,10 +49,10 @@ def test_books_balance(failed: Connection) -> None:
     assert books.unaccounted == 0
 
 
-def test_overview_links_each_number_to_its_list(
+def test_connections_link_each_number_to_its_list(
     client_for: ClientFor, owner: User, space: Space, failed: Connection
 ) -> None:
-    answer = client_for(owner).get(f"/s/{space.slug}/delivery/")
+    answer = client_for(owner).get(f"/s/{space.slug}/delivery/connections/")
 
     html = answer.content.decode()
     assert answer.status_code == 200

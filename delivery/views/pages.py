@@ -69,7 +69,7 @@ def overview(request: SpaceRequest) -> HttpResponse:
         "all_url": calls_url(request),
         "dead_letters": whole.failed,
     }
-    return render(request, "delivery/_overview.html" if request.htmx else "delivery/overview.html", shown)
+    return render(request, "delivery/_overview.html" if request.htmx else "delivery/books.html", shown)
 
 
 @space_view()

@@ -17,6 +17,7 @@ PAGES = (
     ("members", "Members", "spaces:members"),
     ("tokens", "API tokens", "spaces:tokens"),
     ("identity", "Identity resolution", "profiles:identity_rules"),
+    ("debugger", "Debugger", "delivery:debugger"),
     ("audit", "Audit trail", "spaces:audit"),
 )
 
