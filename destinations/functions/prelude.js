@@ -243,7 +243,8 @@
     }
   };
   const described = (error) => {
-    if (error === null || typeof error !== "object") return { name: "Error", message: shown(error), stack: "" };
+    if (error === null) return { name: "Error", message: "null was thrown, or the memory ran out.", stack: "" };
+    if (typeof error !== "object") return { name: "Error", message: shown(error), stack: "" };
     return {
       name: String(error.name ?? "Error"),
       message: String(error.message ?? ""),

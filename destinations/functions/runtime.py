@@ -43,7 +43,9 @@ HANDLERS = {
 }
 HANDLER_OF = {kind: name for name, kind in HANDLERS.items() if kind}
 
-_PRELUDE = (Path(__file__).parent / "prelude.js").read_text(encoding="utf-8")
+# All code is "<input>" to QuickJS: lines from here on are the prelude's and mean nothing to who wrote the function.
+MOST_LINES = 20_000
+_PRELUDE = "\n" * MOST_LINES + (Path(__file__).parent / "prelude.js").read_text(encoding="utf-8")
 _FRAME = re.compile(r"<input>:(\d+)")
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
@@ -68,6 +70,11 @@ class _Asked(msgspec.Struct, kw_only=True):
     url: str
     headers: dict[str, str]
     body: str | None
+
+
+class _Line(msgspec.Struct, kw_only=True):
+    level: str
+    text: str
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -215,10 +222,10 @@ def _exchange(sandbox: Sandbox, asked: _Asked) -> Generator[Request, Response, N
 
 def _drained(sandbox: Sandbox) -> list[str]:
     try:
-        lines: list[dict[str, str]] = sandbox.ask("logs")
-    except FunctionError:
+        lines = msgspec.convert(sandbox.ask("logs"), list[_Line])
+    except (FunctionError, msgspec.ValidationError):
         return []
-    return [line["text"] if line["level"] == "log" else f"{line['level']}: {line['text']}" for line in lines]
+    return [line.text if line.level == "log" else f"{line.level}: {line.text}" for line in lines]
 
 
 def _judged(handler: str, error: Mapping[str, Any], logs: tuple[str, ...]) -> Verdict:
@@ -236,9 +243,11 @@ def _judged(handler: str, error: Mapping[str, Any], logs: tuple[str, ...]) -> Ve
     if name in ("InvalidEventPayload", "ValidationError"):
         detail = f"{handler} refused the event ({name}): {message}"
         return Verdict(outcome="failed", code="MESSAGE_REJECTED", detail=detail, status=400, logs=logs)
-    found = _FRAME.search(error["stack"])
-    told = FunctionError(f"{name}: {message}", line=int(found.group(1)) if found else None)
-    return Verdict(outcome="failed", code="INTERNAL", detail=_placed(handler, told), logs=logs)
+    if (name, message) == ("InternalError", "out of memory"):
+        told = _too_large()
+    else:
+        told = FunctionError(f"{name}: {message}", line=_line(error["stack"]))
+    return Verdict(outcome="failed", code=told.code, detail=_placed(handler, told), logs=logs)
 
 
 def _item_results(values: Sequence[Any], count: int) -> list[ItemResult]:
@@ -260,8 +269,12 @@ def _translated(text: str) -> FunctionError:
         return _too_slow()
     if message.startswith("InternalError: out of memory"):
         return _too_large()
-    found = _FRAME.search(frames)
-    return FunctionError(message, line=int(found.group(1)) if found else None)
+    return FunctionError(message, line=_line(frames))
+
+
+def _line(frames: str) -> int | None:
+    """The line of the function's own code in which it happened."""
+    return next((line for found in _FRAME.findall(frames) if (line := int(found)) <= MOST_LINES), None)
 
 
 def _placed(handler: str, error: FunctionError) -> str:

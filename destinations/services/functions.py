@@ -15,7 +15,7 @@ from common.secrets import SecretsError, decrypt, encrypt
 from destinations.config import secret_texts
 from destinations.field_values import check_values
 from destinations.functions.definitions import make_definition, setting_fields, slug_of
-from destinations.functions.runtime import HANDLERS, MOST_CODE, FunctionError, handlers_of
+from destinations.functions.runtime import HANDLERS, MOST_CODE, MOST_LINES, FunctionError, handlers_of
 from destinations.kit.contexts import event_context
 from destinations.kit.conversation import converse
 from destinations.kit.http import Request
@@ -215,6 +215,8 @@ def _problems(row: DestinationFunction) -> list[FieldError]:
     row.code = row.code.replace("\r\n", "\n")
     if len(row.code) > MOST_CODE:
         errors.append(_error("/code", "too_long", f"The code has at most {MOST_CODE:,} characters."))
+    elif row.code.count("\n") >= MOST_LINES:
+        errors.append(_error("/code", "too_long", f"The code has at most {MOST_LINES:,} lines."))
     elif _NOT_STORABLE.search(row.code):
         errors.append(_error("/code", "invalid_character", "The code holds a character that cannot be stored."))
     else:
