@@ -8,6 +8,7 @@ from typing import Any
 
 from audiences.builder.reading import COUNTS, EVENT_TYPES
 from audiences.builder.rows import (
+    QUANTIFIERS,
     ROOT,
     UNITS,
     VALUE_TYPES,
@@ -17,6 +18,7 @@ from audiences.builder.rows import (
     IdentifierRow,
     RawRow,
     Row,
+    StepRow,
     ThenFields,
     TraitRow,
     ValueTest,
@@ -31,6 +33,7 @@ MOST_ROWS = 200
 DEEPEST = 16
 MOST_PROPERTIES = 50
 MOST_VALUES = 1000
+LONGEST_SOURCE = 40
 
 
 def to_fields(group: Group) -> Fields:
@@ -56,6 +59,7 @@ def _row_fields(row: Row, place: str) -> Fields:
                 (f"{place}.joiner", row.joiner),
                 (f"{place}.negated", _flag(row.negated)),
                 (f"{place}.implied", _flag(row.is_implied)),
+                *([(f"{place}.users", row.users)] if row.users else []),
             ]
             for index, child in enumerate(row.children):
                 found += _row_fields(child, f"{place}-{index}")
@@ -64,9 +68,12 @@ def _row_fields(row: Row, place: str) -> Fields:
             return [(f"{place}.kind", "event"), (f"{place}.negated", _flag(row.negated)), *_event_fields(row, place)]
         case TraitRow():
             head = [(f"{place}.kind", "trait"), (f"{place}.negated", _flag(row.negated))]
+            head += [(f"{place}.source", row.source)] if row.source else []
             return head + _test_fields(row.test, f"{place}.t")
         case AudienceRow():
             values = {"kind": "audience", "audience": row.audience, "member": _flag(row.member)}
+        case StepRow():
+            values = {"kind": "step", "step": row.step, "member": _flag(row.member)}
         case IdentifierRow():
             values = {"kind": "identifier", "identifier": row.identifier, "exists": _flag(row.exists)}
         case RawRow():
@@ -139,10 +146,14 @@ class _Reader:
             case "event":
                 return self._event(place, negated)
             case "trait":
-                return TraitRow(test=self._test(f"{place}.t"), negated=negated)
+                source = self.text(f"{place}.source")[:LONGEST_SOURCE]
+                return TraitRow(test=self._test(f"{place}.t"), negated=negated, source=source)
             case "audience":
                 member = self.text(f"{place}.member", "1") == "1"
                 return AudienceRow(audience=self.text(f"{place}.audience"), member=member)
+            case "step":
+                member = self.text(f"{place}.member", "1") == "1"
+                return StepRow(step=self.text(f"{place}.step"), member=member)
             case "identifier":
                 exists = self.text(f"{place}.exists", "1") == "1"
                 return IdentifierRow(identifier=self.text(f"{place}.identifier"), exists=exists)
@@ -159,6 +170,7 @@ class _Reader:
             joiner="any" if joiner == "any" else "all",
             negated=negated,
             is_implied=self.text(f"{place}.implied") == "1",
+            users=self.choice(f"{place}.users", QUANTIFIERS, ""),
         )
         while (child := self.row(f"{place}-{len(group.children)}", depth + 1)) is not None:
             group.children.append(child)

@@ -11,19 +11,22 @@ from audiences.builder.rows import (
     Group,
     IdentifierRow,
     Row,
+    StepRow,
     ThenFields,
     TraitRow,
     ValueTest,
 )
 
-KINDS = ("event", "page", "screen", "trait", "audience", "identifier", "group")
+KINDS = ("event", "page", "screen", "trait", "audience", "step", "identifier", "group", "users")
+TRAIT_OF = "trait."
+"""Before the kind of a source: `trait.computed` is a row that offers computed traits."""
 
 
 class UnknownOperationError(ValueError):
     """The op names no button or no place of this tree; the tree is as it was."""
 
 
-def new_row(kind: str) -> Row:
+def new_row(kind: str) -> Row:  # noqa: PLR0911 - one a kind of row
     """A row of a kind, with what a person fills in left empty."""
     match kind:
         case "event" | "page" | "screen":
@@ -32,17 +35,24 @@ def new_row(kind: str) -> Row:
             return TraitRow()
         case "audience":
             return AudienceRow()
+        case "step":
+            return StepRow()
         case "identifier":
             return IdentifierRow()
         case "group":
             return Group(joiner="any", children=[EventRow()])
+        case "users":
+            return Group(users="any", is_implied=True, children=[EventRow()])
+    if kind.startswith(TRAIT_OF) and kind.removeprefix(TRAIT_OF).isidentifier():
+        return TraitRow(source=kind.removeprefix(TRAIT_OF))
     raise UnknownOperationError(f"There is no condition of the kind {kind}.")
 
 
 def apply(root: Group, op: str) -> str:
     """Change the tree in place; returns the name of the field or row that should have the focus.
 
-    add:GROUP:KIND · remove: · duplicate: · up: · down: · wrap: · unwrap: · join:GROUP (AND/OR) · negate: ·
+    add:GROUP:KIND · remove: · duplicate: · up: · down: · move:ROW:GROUP.INDEX (before what is there now) · wrap: ·
+    unwrap: · join:GROUP (AND/OR) · negate: ·
     add_property:ROW · add_child_property:ROW · remove_property:ROW:p0 (or then.p0) · add_value:ROW:TEST ·
     remove_value:ROW:TEST.INDEX · add_then:ROW · remove_then:ROW
     """
@@ -52,6 +62,8 @@ def apply(root: Group, op: str) -> str:
         return _add(root, place, what)
     if verb in {"remove", "duplicate", "up", "down", "wrap", "unwrap"}:
         return _arrange(root, verb, place)
+    if verb == "move":
+        return _move(root, place, what)
     if verb in {"join", "negate"}:
         return _turn(row_at(root, place), verb, place)
     return _fill(row_at(root, place), verb, place, what)
@@ -79,20 +91,16 @@ def _add(root: Group, place: str, kind: str) -> str:
     return first_field(group.children[-1], added)
 
 
+FIRST_FIELDS = {
+    EventRow: "name", TraitRow: "t.name", AudienceRow: "audience", StepRow: "step", IdentifierRow: "identifier",
+}  # fmt: skip
+
+
 def first_field(row: Row, place: str) -> str:
     """Where a person starts to fill a row in."""
-    match row:
-        case Group():
-            return first_field(row.children[0], f"{place}-0") if row.children else f"{place}.row"
-        case EventRow():
-            return f"{place}.name"
-        case TraitRow():
-            return f"{place}.t.name"
-        case AudienceRow():
-            return f"{place}.audience"
-        case IdentifierRow():
-            return f"{place}.identifier"
-    return f"{place}.row"
+    if isinstance(row, Group) and row.children:
+        return first_field(row.children[0], f"{place}-0")
+    return f"{place}.{FIRST_FIELDS.get(type(row), 'row')}"
 
 
 def _arrange(root: Group, verb: str, place: str) -> str:
@@ -114,16 +122,63 @@ def _arrange(root: Group, verb: str, place: str) -> str:
         if 0 <= other < len(rows):
             rows[index], rows[other] = rows[other], rows[index]
             return f"{above}-{other}.row"
-        return f"{place}.row"
+        return _move_out(root, above, place, is_down=verb == "down")
     if verb == "wrap":
         rows[index] = Group(joiner="any" if parent.joiner == "all" else "all", children=[rows[index]])
         return f"{place}-0.row"
     return _unwrap(rows, index, place)
 
 
+def _move_out(root: Group, group: str, place: str, *, is_down: bool) -> str:
+    """At the edge of its group, a row goes on before or after the group; at the outermost edge it stays."""
+    around, _, last = group.rpartition("-")
+    if not around:
+        return f"{place}.row"
+    return _move(root, place, f"{around}.{int(last) + (1 if is_down else 0)}")
+
+
+def _move(root: Group, place: str, where: str) -> str:
+    target, _, index = where.rpartition(".")
+    above, _, last = place.rpartition("-")
+    row, group = row_at(root, place), row_at(root, target)
+    if not above or not isinstance(group, Group) or not index.isdigit() or int(index) > len(group.children):
+        raise UnknownOperationError(f"{place} cannot go to {where}.")
+    if target == place or target.startswith(f"{place}-"):
+        raise UnknownOperationError("A group cannot go into itself.")
+    old = row_at(root, above)
+    assert isinstance(old, Group)  # row_at walked through it
+    gap = Group()
+    old.children[int(last)] = gap
+    group.children.insert(int(index), row)
+    old.children[:] = [child for child in old.children if child is not gap]
+    _drop_if_empty(root, above, old)
+    return f"{_place_of(root, ROOT, row)}.row"
+
+
+def _drop_if_empty(root: Group, place: str, group: Group) -> None:
+    """A group whose last row went elsewhere goes too, and the one around it when that leaves it empty."""
+    place = _place_of(root, ROOT, group) or place
+    around, _, _ = place.rpartition("-")
+    if group.children or not around:
+        return
+    outer = row_at(root, around)
+    assert isinstance(outer, Group)  # it holds the group
+    outer.children[:] = [child for child in outer.children if child is not group]
+    _drop_if_empty(root, around, outer)
+
+
+def _place_of(row: Row, place: str, wanted: Row) -> str:
+    """Where a row is now; "" when it is not in the tree."""
+    if row is wanted:
+        return place
+    inside = row.children if isinstance(row, Group) else []
+    found = (_place_of(child, f"{place}-{index}", wanted) for index, child in enumerate(inside))
+    return next((one for one in found if one), "")
+
+
 def _unwrap(rows: list[Row], index: int, place: str) -> str:
     group = rows[index]
-    if not isinstance(group, Group) or group.negated:
+    if not isinstance(group, Group) or group.negated or group.users:
         raise UnknownOperationError("Only a plain group can be dissolved.")
     rows[index : index + 1] = group.children
     return f"{place}.row"

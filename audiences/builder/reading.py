@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from audiences.builder.rows import (
+    QUANTIFIERS,
     AudienceRow,
     EventRow,
     Group,
     IdentifierRow,
     RawRow,
     Row,
+    StepRow,
     ThenFields,
     TraitRow,
     WindowFields,
@@ -31,7 +33,7 @@ def rows_of(definition: Any) -> Group:
     if where is None:
         return Group()
     row = row_of(where)
-    if isinstance(row, Group) and not row.negated:
+    if isinstance(row, Group) and not row.negated and not row.users:
         return row
     return Group(is_implied=True, children=[row])
 
@@ -44,7 +46,7 @@ def row_of(node: Any) -> Row:
         return RawRow(node=node)
 
 
-def _row_of(node: Any, *, is_negated: bool) -> Row:
+def _row_of(node: Any, *, is_negated: bool) -> Row:  # noqa: PLR0911 - one a kind of row
     if not isinstance(node, dict):
         raise NotExpressibleError
     keys = set(node)
@@ -59,6 +61,8 @@ def _row_of(node: Any, *, is_negated: bool) -> Row:
         )
     if keys == {"not"} and not is_negated:
         return _row_of(node["not"], is_negated=True)
+    if keys == {"users", "match"}:
+        return _users(node, is_negated)
     if "event" in keys:
         return _event(node, is_negated)
     if "trait" in keys:
@@ -67,9 +71,21 @@ def _row_of(node: Any, *, is_negated: bool) -> Row:
         raise NotExpressibleError
     if keys == {"audience", "member"} and isinstance(node["member"], bool):
         return AudienceRow(audience=name_of(node["audience"]), member=node["member"])
+    if keys == {"journey_step", "member"} and isinstance(node["member"], bool):
+        return StepRow(step=name_of(node["journey_step"]), member=node["member"])
     if keys == {"identifier", "exists"} and isinstance(node["exists"], bool):
         return IdentifierRow(identifier=name_of(node["identifier"]), exists=node["exists"])
     raise NotExpressibleError
+
+
+def _users(node: dict[str, Any], is_negated: bool) -> Group:
+    if node["users"] not in QUANTIFIERS:
+        raise NotExpressibleError
+    inner = row_of(node["match"])
+    if isinstance(inner, Group) and not inner.negated and not inner.users:
+        inner.users, inner.negated = node["users"], is_negated
+        return inner
+    return Group(users=node["users"], negated=is_negated, is_implied=True, children=[inner])
 
 
 def _event(node: dict[str, Any], is_negated: bool) -> EventRow:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 Joiner = Literal["all", "any"]
 ROOT = "n"
 UNITS = ("minutes", "hours", "days", "weeks")
+QUANTIFIERS = ("any", "all", "none")
 VALUE_TYPES = ("text", "number", "boolean", "trait", "parent")
 
 
@@ -69,13 +70,24 @@ class EventRow:
 
 @dataclass(kw_only=True)
 class TraitRow:
+    """`source` says which traits are offered (custom, computed …), "" all; the definition does not tell them apart."""
+
     test: ValueTest = field(default_factory=ValueTest)
     negated: bool = False
+    source: str = ""
 
 
 @dataclass(kw_only=True)
 class AudienceRow:
     audience: str = ""
+    member: bool = True
+
+
+@dataclass(kw_only=True)
+class StepRow:
+    """In a step of a journey, by its key or id."""
+
+    step: str = ""
     member: bool = True
 
 
@@ -94,12 +106,16 @@ class RawRow:
 
 @dataclass(kw_only=True)
 class Group:
-    """Rows joined by AND or OR. `is_implied` (outermost only): with one row the definition is that row, no group."""
+    """Rows joined by AND or OR. `users` (any, all, none; of accounts only): they are about the users of the account.
+
+    `is_implied` (outermost, and of users): with one row the definition is that row, no group.
+    """
 
     joiner: Joiner = "all"
     negated: bool = False
+    users: str = ""
     is_implied: bool = False
     children: list[Row] = field(default_factory=list)
 
 
-Row = Group | EventRow | TraitRow | AudienceRow | IdentifierRow | RawRow
+Row = Group | EventRow | TraitRow | AudienceRow | StepRow | IdentifierRow | RawRow

@@ -14,6 +14,7 @@ from audiences.builder.rows import (
     IdentifierRow,
     RawRow,
     Row,
+    StepRow,
     ThenFields,
     TraitRow,
     ValueTest,
@@ -66,7 +67,7 @@ def written(group: Group, *, collection: str = "users") -> Written:
     """The definition of the rows. Incomplete rows give incomplete JSON, which the parser refuses at its place."""
     result = Written(definition={"version": 1, "collection": collection})
     writer = _Writer(result)
-    if group.is_implied and len(group.children) == 1 and not group.negated:
+    if group.is_implied and len(group.children) == 1 and not group.negated and not group.users:
         result.definition["where"] = writer.row(group.children[0], f"{ROOT}-0", "/where")
     else:
         result.definition["where"] = writer.row(group, ROOT, "/where")
@@ -97,15 +98,16 @@ class _Writer:
             return {"not": self._plain(row, place, f"{path}/not")}
         return self._plain(row, place, path)
 
-    def _plain(self, row: Row, place: str, path: str) -> dict[str, Any]:
+    def _plain(  # noqa: PLR0911 - one a kind of row
+        self, row: Row, place: str, path: str
+    ) -> dict[str, Any]:
         self.at(path, f"{place}.row")
         match row:
+            case Group() if row.users:
+                self.at(f"{path}/users", f"{place}.users")
+                return {"users": row.users, "match": self._match(row, place, f"{path}/match")}
             case Group():
-                inside = [
-                    self.row(child, f"{place}-{index}", f"{path}/{row.joiner}/{index}")
-                    for index, child in enumerate(row.children)
-                ]
-                return {row.joiner: inside}
+                return self._joined(row, place, path)
             case EventRow():
                 return self._event(row, place, path)
             case TraitRow():
@@ -113,11 +115,28 @@ class _Writer:
             case AudienceRow():
                 self.at(f"{path}/audience", f"{place}.audience")
                 return {"audience": row.audience.strip(), "member": row.member}
+            case StepRow():
+                self.at(f"{path}/journey_step", f"{place}.step")
+                return {"journey_step": row.step.strip(), "member": row.member}
             case IdentifierRow():
                 self.at(f"{path}/identifier", f"{place}.identifier")
                 return {"identifier": row.identifier.strip(), "exists": row.exists}
             case RawRow():
                 return row.node  # type: ignore[no-any-return]
+
+    def _joined(self, group: Group, place: str, path: str) -> dict[str, Any]:
+        inside = [
+            self.row(child, f"{place}-{index}", f"{path}/{group.joiner}/{index}")
+            for index, child in enumerate(group.children)
+        ]
+        return {group.joiner: inside}
+
+    def _match(self, group: Group, place: str, path: str) -> dict[str, Any]:
+        """What is asked of the users."""
+        if group.is_implied and len(group.children) == 1:
+            return self.row(group.children[0], f"{place}-0", path)
+        self.at(path, f"{place}.row")
+        return self._joined(group, place, path)
 
     def _event(self, row: EventRow, place: str, path: str) -> dict[str, Any]:
         node = self._named(row.type, row.name, place, path)

@@ -161,28 +161,3 @@ def destination_counts(space: Space) -> dict[str, int]:
         .annotate(number=Count("id"))
     )
     return {row["computation_id"]: row["number"] for row in rows}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SizeHistory:
-    """Size at the end of each of the last days (UTC), oldest first, and what came and went in the last 24 hours."""
-
-    sizes: list[int]
-    titles: list[str]
-    entered: int
-    left: int
-
-
-def size_history(audience: Audience, *, days: int = 14) -> SizeHistory:
-    rows = list(MembershipCount.objects.filter(space_id=audience.space_id, audience_id=audience.pk).order_by("hour"))
-    now = timezone.now()
-    ends = [now - timedelta(days=back) for back in range(days - 1, -1, -1)]
-    ends = [end.replace(hour=23, minute=59, second=59, microsecond=999_999) for end in ends]
-    sizes = [next((row.size for row in reversed(rows) if row.hour <= end), 0) for end in ends]
-    recent = [row for row in rows if row.hour >= now - timedelta(hours=24)]
-    return SizeHistory(
-        sizes=sizes,
-        titles=[f"{end:%d %b}: {size:,} members" for end, size in zip(ends, sizes, strict=True)],
-        entered=sum(row.entered for row in recent),
-        left=sum(row.left for row in recent),
-    )

@@ -15,15 +15,19 @@ from django.utils import timezone
 from audiences.models import Audience, Membership
 from audiences.selectors.profile_states import MOST_EVENTS, LoadedState, load_state
 from audiences.services.definitions import checked
+from audiences.services.steps import step_source
 from engine import conditions
 from engine.conditions import Condition, Evidence, Options, predict_flip
 from engine.conditions.instants import UNITS
 from profiles.masking import masked, masked_identifier
-from profiles.models import Profile
+from profiles.models import ACCOUNTS, Profile
+from profiles.selectors import detail
 from spaces.models import Space
 
 OPERATORS = {"gte": "at least", "gt": "more than", "lte": "at most", "lt": "fewer than", "eq": "exactly"}
 KINDS = ("all", "any", "not", "event", "trait", "audience", "identifier", "journey_step", "users")
+GROUPS = {"all": "All of these", "any": "At least one of these", "not": "Not this"}
+QUANTIFIERS = {"any": "Any of its users", "all": "All of its users", "none": "None of its users"}
 MICROSECOND = timedelta(microseconds=1)
 LONGEST_VALUE = 200
 TOO_MANY = (
@@ -47,7 +51,8 @@ class ExplainedNode:
     """One condition or group. `found` says in words what there is; `path` is its JSON pointer.
 
     `window` are the bounds between which events count now, either may be None. `reference` is the audience that is
-    asked about, to explain it next.
+    asked about, to explain it next. `owner` is the Segment ID of the profile that the events are of; `who` names the
+    user of an account that this part is about.
     """
 
     path: str
@@ -60,6 +65,8 @@ class ExplainedNode:
     count: int | None = None
     window: tuple[datetime | None, datetime | None] | None = None
     reference: Audience | None = None
+    owner: str = ""
+    who: str = ""
     children: tuple[ExplainedNode, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,6 +81,7 @@ class ExplainedNode:
         return {
             "path": self.path,
             "kind": self.kind,
+            "profile": self.owner,
             "sentence": self.sentence,
             "holds": self.holds,
             "changes_at": self.changes_at,
@@ -173,7 +181,7 @@ def explain_definition(
         at=now,
         is_member=verdict.is_member,
         changes_at=_flip(condition, loaded, now, options),
-        root=teller.node(verdict.evidence),
+        root=teller.node(verdict.evidence, profile.segment_id),
         caveat=TOO_MANY if loaded.is_cut else "",
     )
 
@@ -188,18 +196,32 @@ class _Teller:
     def __init__(
         self, *, space: Space, definition: Mapping[str, Any], condition: Condition, now: datetime, shows_pii: bool
     ) -> None:
+        self.space = space
         self.definition = definition
         self.now = now
         self.shows_pii = shows_pii
-        named = conditions.mentions(condition).audiences
+        mentioned = conditions.mentions(condition)
+        named = mentioned.audiences
+        steps = step_source().steps(space=space, names=mentioned.journey_steps) if mentioned.journey_steps else []
+        self.steps = {name: step.label for step in steps for name in step.names}
         rows = (
             Audience.objects.in_space(space).live().filter(Q(key__in=named) | Q(public_id__in=named)) if named else ()
         )
         self.audiences = {name: row for row in rows for name in (row.key, row.public_id)}
 
-    def node(self, evidence: Evidence) -> ExplainedNode:
+    def node(self, evidence: Evidence, owner: str, who: str = "") -> ExplainedNode:
         raw = _at(self.definition, evidence.path)
         kind = next((name for name in KINDS if name in raw), "known") if evidence.path else "known"
+        if "quantifier" in evidence.facts:
+            kind = "users"
+            users = evidence.facts["shown"]
+            names = self._names(users)
+            children = tuple(
+                self.node(child, user, names.get(user, user))
+                for child, user in zip(evidence.children, users, strict=True)
+            )
+        else:
+            children = tuple(self.node(child, owner) for child in evidence.children)
         window = self._window(raw) if kind == "event" else None
         return ExplainedNode(
             path=evidence.path,
@@ -207,29 +229,42 @@ class _Teller:
             sentence=self._sentence(kind, raw, evidence),
             holds=evidence.holds,
             changes_at=evidence.changes_at,
-            found=self._found(kind, raw, evidence),
+            found=self._found(kind, raw, evidence, owner),
             events=tuple(self._event(raw, event) for event in evidence.facts.get("events", ())),
             count=evidence.facts.get("count"),
             window=window,
-            reference=self.audiences.get(raw.get("audience", "")) if kind == "audience" else None,
-            children=tuple(self.node(child) for child in evidence.children),
+            reference=self._reference(raw, owner) if kind == "audience" else None,
+            owner=owner,
+            who=who,
+            children=children,
             facts=self._shown_facts(kind, raw, evidence.facts),
         )
 
+    def _reference(self, raw: Mapping[str, Any], owner: str) -> Audience | None:
+        """The audience that is asked about, when the same profile can be explained in it."""
+        known = self.audiences.get(raw.get("audience", ""))
+        is_of_accounts = known is not None and known.collection == ACCOUNTS
+        return known if is_of_accounts is owner.startswith("acc_") else None
+
     def _sentence(self, kind: str, raw: Mapping[str, Any], evidence: Evidence) -> str:
-        if kind == "all":
-            return "All of these"
-        if kind == "any":
-            return "At least one of these"
-        if kind == "not":
-            return "Not this"
+        if kind in GROUPS:
+            return GROUPS[kind]
+        if kind == "users":
+            return QUANTIFIERS[evidence.facts["quantifier"]]
+        if kind == "journey_step":
+            is_in = "Are" if raw.get("member", True) else "Are not"
+            return f"{is_in} in the journey step “{self.steps.get(raw['journey_step'], raw['journey_step'])}”"
         if kind == "audience" and (known := self.audiences.get(raw["audience"])):
             return f"{'Are' if raw.get('member', True) else 'Are not'} part of the audience “{known.name}”"
         text = evidence.sentence
         return text[:1].upper() + text[1:]
 
-    def _found(self, kind: str, raw: Mapping[str, Any], evidence: Evidence) -> str:  # noqa: PLR0911 - one a kind
+    def _found(self, kind: str, raw: Mapping[str, Any], evidence: Evidence, owner: str) -> str:  # noqa: PLR0911 - one a kind
         facts = evidence.facts
+        if kind == "users":
+            number, matching = facts["users"], facts["matching"]
+            shown = f"; {len(evidence.children)} are shown" if len(evidence.children) < number else ""
+            return f"{matching:,} of {number:,} user{'' if number == 1 else 's'}{shown}"
         if kind in {"all", "any"} and evidence.children:
             holding = sum(child.holds for child in evidence.children)
             return f"{holding} of {len(evidence.children)} hold{'s' if holding == 1 else ''}"
@@ -244,13 +279,23 @@ class _Teller:
                 return "The profile has no such trait"
             return f"The value is {self._value(facts['value'], str(raw.get('trait', '')))}"
         if "isMember" in facts:
-            what = "person" if self.definition.get("collection") == "users" else "account"
+            what = "person" if owner.startswith("use_") else "account"
+            if kind == "journey_step":
+                return "The person is in it" if facts["isMember"] else "The person is not in it"
             return f"The {what} is {'a member' if facts['isMember'] else 'not a member'}"
         if "values" in facts:
             return self._identifiers(str(raw.get("identifier", "")), facts["values"])
         if "missing" in facts:
             return "There is no user ID, e-mail address or mobile ID, and anonymous profiles are not included"
         return ""
+
+    def _names(self, segment_ids: Sequence[str]) -> dict[str, str]:
+        """What people call the users of an account."""
+        profiles = list(Profile.objects.in_space(self.space).filter(segment_id__in=list(segment_ids)))
+        found = {row["profile"].segment_id: str(row["name"]) for row in detail.named(self.space, profiles)}
+        if self.shows_pii:
+            return found
+        return {segment_id: str(masked(name, "name")) for segment_id, name in found.items()}
 
     def _identifiers(self, id_type: str, values: Sequence[str]) -> str:
         if not values:

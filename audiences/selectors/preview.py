@@ -189,6 +189,14 @@ def preview_people(
     )
 
 
+def members_query(
+    *, space: Space, definition: Any, include_anonymous: bool, now: datetime
+) -> tuple[str, dict[str, Any]]:
+    """SQL of a column `profile_id`, who matches a definition that need not be saved, and its parameters."""
+    condition = checked(space=space, definition=definition)
+    return _Statement(space, condition, [], now, Options(include_anonymous=include_anonymous)).ids()
+
+
 Row = tuple[int, list[int], list[int], dict[str, int], int, int, int]
 
 
@@ -290,6 +298,9 @@ class _Statement:
             f"ARRAY(SELECT id FROM shown WHERE id > {position} ORDER BY id LIMIT {count})"
         )
         return sql, statement.params
+
+    def ids(self) -> tuple[str, dict[str, Any]]:
+        return f"WITH {', '.join(self._members())} SELECT id AS profile_id FROM members", self.builder.statement.params
 
     def _members(self) -> list[str]:
         columns = ", ".join(f"{holds} AS v{index}" for index, holds in enumerate(self.verdicts))

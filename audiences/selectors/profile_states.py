@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import Q
 
 from audiences.models import Audience, Membership
+from audiences.services.steps import step_source
 from engine.conditions import Condition, EventRecord, Mentions, ProfileState, mentions
 from profiles.models import ACCOUNTS, AccountLink, EventType, ExternalId, Profile
 from spaces.models import Space
@@ -49,7 +50,7 @@ def load_state(*, space: Space, profile: Profile, condition: Condition) -> Loade
         return LoadedState(state=loader.states([profile.id])[profile.id], is_cut=loader.is_cut)
     links = AccountLink.objects.filter(space_id=space.pk, account_id=profile.id).order_by("-created_at", "profile_id")
     ids = list(links.values_list("profile_id", flat=True)[: MOST_USERS + 1])
-    own = _Loader(space, Mentions(**{**vars(loader.mentioned), "events": frozenset()})).states([profile.id])[profile.id]
+    own = _Loader(space, replace(loader.mentioned, events=frozenset())).states([profile.id])[profile.id]
     users = loader.states(ids[:MOST_USERS])
     state = ProfileState(
         traits=own.traits,
@@ -128,7 +129,7 @@ class _Loader:
     def _memberships(self, ids: Sequence[int]) -> dict[int, set[str]]:
         """Names, as the condition writes them, of what the profiles or the accounts of users are in."""
         named = self.mentioned.audiences
-        found: dict[int, set[str]] = defaultdict(set)
+        found = self._steps(ids)
         if not named:
             return found
         audiences = Audience.objects.in_space(self.space).live().filter(Q(key__in=named) | Q(public_id__in=named))
@@ -144,6 +145,22 @@ class _Loader:
         for profile_id in ids:
             for holder in (profile_id, *accounts_of.get(profile_id, ())):
                 found[profile_id] |= inside.get(holder, set())
+        return found
+
+    def _steps(self, ids: Sequence[int]) -> dict[int, set[str]]:
+        """Names of the mentioned journey steps that the profiles are in."""
+        found: dict[int, set[str]] = defaultdict(set)
+        named = self.mentioned.journey_steps
+        if not named:
+            return found
+        names = {step.row_id: step.names & named for step in step_source().steps(space=self.space, names=named)}
+        statement = step_source().members.format(
+            space="%(space)s::integer", steps="%(steps)s::bigint[]", scope=" AND p.profile_id = ANY(%(ids)s::bigint[])"
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"space": self.space.pk, "steps": list(names), "ids": list(ids)})
+            for profile_id, step_id in cursor.fetchall():
+                found[profile_id] |= names[step_id]
         return found
 
     def _accounts(self, ids: Iterable[int]) -> dict[int, list[int]]:

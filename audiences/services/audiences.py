@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audiences.keys import reserve_key
-from audiences.models import Audience, ComputeRun, ComputeStatus
+from audiences.models import Audience, AudienceFolder, ComputeRun, ComputeStatus
 from audiences.services.connections import ConnectionSpec, connect, remove_all
 from audiences.services.consumers import consumers
 from audiences.services.definitions import checked
@@ -77,6 +77,7 @@ def create_audience(
     description: str = "",
     include_anonymous: bool = False,
     include_historical: bool = True,
+    folder: AudienceFolder | None = None,
     destinations: Sequence[ConnectionSpec] = (),
 ) -> Audience:
     """Create an audience and start computing it; with `destinations`, sending starts at once (F140).
@@ -96,6 +97,7 @@ def create_audience(
         definition=definition,
         include_anonymous=include_anonymous,
         include_historical=include_historical,
+        folder=folder,
         historical_from=None if include_historical else timezone.now(),
         created_by=created_by,
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from audiences.models import Audience, AudienceFolder
-from common.errors import FieldError, InvalidError
+from common.errors import InvalidError
 from spaces import audit
 from spaces.models import Space, User
 

@@ -1,4 +1,4 @@
-"""The list of audiences and the pages of one: overview, members, settings."""
+"""The list of audiences and the pages of one: overview, settings."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audiences.forms import DetailsForm
 from audiences.models import Audience
 from audiences.selectors import audiences as selectors
 from audiences.selectors.connections import connection_rows
+from audiences.selectors.folders import folder_list
+from audiences.selectors.size_history import RANGES, size_history
 from audiences.services import audiences as services
+from audiences.services.connections import live_connections
 from audiences.services.consumers import consumers
 from audiences.services.definitions import compiled
 from common.errors import ConflictError, ProductError
@@ -23,9 +25,19 @@ from engine import conditions
 from profiles.models import Profile
 from profiles.models import ProfileAlias as Alias
 from spaces.access import SpaceRequest, space_view
+from spaces.context import route_url
 
 PAGE_SIZE = 50
-TABS = (("overview", "Overview"), ("builder", "Builder"), ("members", "Members"), ("settings", "Settings"))
+# Tabs of an audience in their order; an app above adds its own page by its route.
+TABS = (
+    ("audiences:overview", "Overview"),
+    ("audiences:builder", "Builder"),
+    ("audiences:members", "Members"),
+    ("audiences:explain", "Explain"),
+    ("audiences:consumers", "Consumers"),
+    ("audiences:history", "History"),
+    ("audiences:settings", "Settings"),
+)
 
 
 def get_audience(request: SpaceRequest, public_id: str) -> Audience:
@@ -38,12 +50,12 @@ def get_audience(request: SpaceRequest, public_id: str) -> Audience:
 def audience_context(request: SpaceRequest, audience: Audience, tab: str) -> dict[str, Any]:
     """What every page of one audience shows: its header and tabs."""
     run = selectors.open_run(audience)
-    where = {"space": request.space.slug, "audience_id": audience.public_id}
     return {
         "audience": audience,
         "tabs": [
-            {"label": label, "url": reverse(f"audiences:{name}", kwargs=where), "active": name == tab}
-            for name, label in TABS
+            {"label": label, "url": url, "active": route.partition(":")[2] == tab}
+            for route, label in TABS
+            if (url := route_url(route, request.space, audience_id=audience.public_id))
         ],
         "run": run,
         "percent": selectors.progress_percent(run),
@@ -54,17 +66,26 @@ def audience_context(request: SpaceRequest, audience: Audience, tab: str) -> dic
 @space_view()
 @require_GET
 def audience_list(request: SpaceRequest) -> HttpResponse:
-    """All audiences of the space, newest first, with search by name or key."""
-    query = request.GET.get("q", "").strip()
-    rows = selectors.audience_list(request.space)
-    total = rows.count()
+    """The main list or one folder (`?folder=`), newest first; a search (`?q=`) looks in all of them."""
+    query = request.GET.get("q", "").replace("\0", "").strip()
+    every = selectors.audience_list(request.space)
+    folders = folder_list(request.space)
+    folder = next((row for row in folders if row.public_id == request.GET.get("folder")), None)
+    rows = every.select_related("folder")
     if query:
         rows = rows.filter(name__icontains=query) | rows.filter(key__icontains=query)
+    elif folder is not None:
+        rows = rows.filter(folder=folder)
+    else:
+        rows = rows.filter(folder=None)
     page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "q": query,
-        "total": total,
+        "total": every.count(),
+        "folders": folders,
+        "folder": folder,
+        "unfiled": every.filter(folder=None).count(),
         "changes": selectors.change_24h(space=request.space),
         "destinations": selectors.destination_counts(request.space),
     }
@@ -80,7 +101,8 @@ def overview(request: SpaceRequest, audience_id: str) -> HttpResponse:
     context = audience_context(request, audience, "overview") | {
         "rows": connection_rows(audience),
         "sentence": conditions.describe(compiled([audience])[0].condition),
-        "history": selectors.size_history(audience),
+        "history": size_history(audience, range_key=request.GET.get("range", "")),
+        "ranges": RANGES,
     }
     return render(request, "audiences/audience_overview.html", context)
 
@@ -94,22 +116,6 @@ def live(request: SpaceRequest, audience_id: str) -> HttpResponse:
     if not request.htmx:
         return redirect("audiences:overview", space=request.space.slug, audience_id=audience.public_id)
     return render(request, "audiences/_live.html", context)
-
-
-@space_view()
-@require_GET
-def members(request: SpaceRequest, audience_id: str) -> HttpResponse:
-    """Who is in the audience, a page at a time in the order in which profiles were created."""
-    audience = get_audience(request, audience_id)
-    after = request.GET.get("after", "")
-    position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
-    people, following = selectors.members(audience=audience, after=position, limit=PAGE_SIZE)
-    context = audience_context(request, audience, "members") | {
-        "people": people,
-        "following": following,
-        "is_first": position == 0,
-    }
-    return render(request, "audiences/audience_members.html", context)
 
 
 @space_view()
@@ -131,8 +137,22 @@ def settings(request: SpaceRequest, audience_id: str) -> HttpResponse:
     context = audience_context(request, audience, "settings") | {
         "form": form,
         "consumers": consumers(space=request.space, audience=audience),
+        "folders": folder_list(request.space),
+        "delete_consequences": _consequences(audience),
     }
     return render(request, "audiences/audience_settings.html", context, status=422 if form.errors else 200)
+
+
+def _consequences(audience: Audience) -> list[str]:
+    """What deleting does, with counts."""
+    connected = len(live_connections(audience))
+    members, noun = f"{audience.size:,}", "member is" if audience.size == 1 else "members are"
+    return [
+        f"{members} {noun} forgotten; profiles keep the last value of {audience.key} as a custom trait.",
+        f"{connected} destination{' is' if connected == 1 else 's are'} disconnected; what waits is not sent.",
+        "Lists and profiles downstream are not touched.",
+        f"The key {audience.key} stays reserved and cannot be used again.",
+    ]
 
 
 @space_view()

@@ -21,18 +21,12 @@ DRAFT_ID = re.compile(r"[0-9A-Za-z_-]{6,32}")
 
 
 @dataclass(kw_only=True)
-class Choice:
-    """A destination to connect when the audience is created."""
-
-    send_identify: bool = True
-    send_track: bool = True
-    enter_event: str = "Audience Entered"
-    exit_event: str = "Audience Exited"
-
-
-@dataclass(kw_only=True)
 class Draft:
-    """One unsaved definition with its options. `json` is the text being edited in the JSON view, None in the form."""
+    """One unsaved definition with its options. `json` is the text being edited in the JSON view, None in the form.
+
+    `choices` are the destinations to connect when the audience is created: their ids, and how, as the `values` of a
+    ConnectionForm. `overlap` is the audience that previews compare with, `folder` the one to put it in (public ids).
+    """
 
     id: str
     fields: list[tuple[str, str]]
@@ -44,7 +38,9 @@ class Draft:
     name: str = ""
     key: str = ""
     description: str = ""
-    choices: dict[str, Choice] = field(default_factory=dict)
+    folder: str = ""
+    overlap: str = ""
+    choices: dict[str, dict[str, Any]] = field(default_factory=dict)
     kept_at: str = ""
 
     @property
@@ -68,6 +64,8 @@ class Draft:
             self.include_anonymous = posted.get("include_anonymous") == "1"
             self.include_historical = posted.get("include_historical") == "1"
             self.collection = "accounts" if posted.get("collection") == "accounts" else "users"
+        if "overlap" in posted:
+            self.overlap = posted.get("overlap", "")[:60]
         if posted.get("revision", "").isdecimal():
             self.revision = int(posted.get("revision", "0"))
 
@@ -86,9 +84,8 @@ def load(request: SpaceRequest, draft_id: str) -> Draft | None:
     if stored is None:
         return None
     stored = dict(stored)
-    choices = {name: Choice(**choice) for name, choice in stored.pop("choices").items()}
     fields = [(name, value) for name, value in stored.pop("fields")]
-    return Draft(**stored, fields=fields, choices=choices)
+    return Draft(**stored, fields=fields)
 
 
 def keep(request: SpaceRequest, draft: Draft) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -15,11 +14,12 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from audiences.builder.rows import EventRow, Group
 from audiences.keys import propose_key
+from audiences.selectors.folders import folder_list, get_folder
 from audiences.selectors.preview import PreviewError, PreviewReport, preview_report
 from audiences.services.audiences import create_audience
-from audiences.services.connections import ConnectionSpec
 from audiences.views import builder_drafts
-from audiences.views.builder_drafts import Choice, Draft
+from audiences.views.builder_destinations import first_syncs, offers_of, specs_of, take_choices
+from audiences.views.builder_drafts import Draft
 from audiences.views.builder_surface import (
     Outcome,
     Surface,
@@ -31,46 +31,11 @@ from audiences.views.builder_surface import (
     problems_of,
 )
 from common.errors import ProductError
-from destinations import catalog
-from destinations.kit.definition import DestinationDefinition
-from destinations.models import Destination
 from engine import conditions
 from spaces.access import SpaceRequest, space_view
 from spaces.models import Role
 
-LONGEST_EVENT = 255
 STEPS = (("build", "Build"), ("destinations", "Destinations"), ("review", "Review"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """A destination that the audience can be sent to, and what was chosen for it."""
-
-    destination: Destination
-    definition: DestinationDefinition
-    choice: Choice
-    is_chosen: bool
-
-    @property
-    def is_list(self) -> bool:
-        return self.definition.kind == "list"
-
-    @property
-    def takes_identify(self) -> bool:
-        return self.is_list or "identify" in self.definition.supported
-
-    @property
-    def takes_track(self) -> bool:
-        return self.is_list or "track" in self.definition.supported
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """The first sync of one destination: `calls` to be made and about how many seconds they take; None = no cap."""
-
-    offer: Offer
-    calls: int
-    seconds: float | None
 
 
 def _url(request: SpaceRequest, draft_id: str, step: str) -> str:
@@ -124,41 +89,20 @@ def _build(request: SpaceRequest, draft: Draft) -> HttpResponse:
     return answer(request, draft, surface, outcome, op=op)
 
 
-def _offers(request: SpaceRequest, draft: Draft) -> list[Offer]:
-    found = []
-    for destination in Destination.objects.in_space(request.space).filter(deleted_at=None).order_by("name"):
-        definition = catalog.definition(destination.connector)
-        if definition is None:
-            continue
-        choice = draft.choices.get(destination.public_id)
-        blank = Choice(
-            send_identify=definition.kind == "list" or "identify" in definition.supported,
-            send_track=definition.kind == "list" or "track" in definition.supported,
-        )
-        found.append(
-            Offer(
-                destination=destination,
-                definition=definition,
-                choice=choice or blank,
-                is_chosen=choice is not None,
-            )
-        )
-    return found
-
-
 def _destinations(request: SpaceRequest, draft: Draft) -> HttpResponse:
-    """The space's destinations, event and list types apart; may be skipped."""
-    errors: dict[str, str] = {}
+    """The space's destinations, event and list types apart, each with its setup; may be skipped."""
+    offers = offers_of(request.space, draft, request.POST if request.method == "POST" else None)
+    is_wrong = False
     if request.method == "POST":
-        draft.choices = _choices(request.POST, [offer.destination for offer in _offers(request, draft)])
+        is_valid = take_choices(draft, offers)
         builder_drafts.keep(request, draft)
+        wants_rows = any(offer.form.wants_rows for offer in offers if offer.is_chosen)
         if request.POST.get("op") == "back":
             return redirect(_url(request, draft.id, "build"))
-        errors = {name: text for name, choice in draft.choices.items() if (text := _wrong(choice))}
-        if not errors:
+        if is_valid and not wants_rows:
             return redirect(_url(request, draft.id, "review"))
+        is_wrong = not wants_rows
     surface = _surface(request, draft, "destinations")
-    offers = _offers(request, draft)
     context = surface.context | {
         "draft": draft,
         "form_url": surface.url,
@@ -167,41 +111,13 @@ def _destinations(request: SpaceRequest, draft: Draft) -> HttpResponse:
             ("list", "Send as User List", "in batches at a cadence", [o for o in offers if o.is_list]),
         ],
         "has_offers": bool(offers),
-        "errors": errors,
     }
-    return render(request, "audiences/builder_destinations.html", context, status=422 if errors else 200)
-
-
-def _choices(posted: QueryDict, destinations: list[Destination]) -> dict[str, Choice]:
-    chosen = set(posted.getlist("destination"))
-    found = {}
-    for destination in destinations:
-        name = destination.public_id
-        if name in chosen:
-            found[name] = Choice(
-                send_identify=posted.get(f"{name}.send_identify") == "1",
-                send_track=posted.get(f"{name}.send_track") == "1",
-                enter_event=_text(posted, f"{name}.enter_event", "Audience Entered"),
-                exit_event=_text(posted, f"{name}.exit_event", "Audience Exited"),
-            )
-    return found
+    return render(request, "audiences/builder_destinations.html", context, status=422 if is_wrong else 200)
 
 
 def _text(posted: QueryDict, name: str, default: str = "") -> str:
     """One line as typed; NUL, which the database cannot hold, is left out."""
     return posted.get(name, default).replace("\x00", "").strip()
-
-
-def _wrong(choice: Choice) -> str:
-    if not choice.send_identify and not choice.send_track:
-        return "Choose at least one call: Identify, Track, or both."
-    if choice.send_track and not (choice.enter_event and choice.exit_event):
-        return "Name both events."
-    if max(len(choice.enter_event), len(choice.exit_event)) > LONGEST_EVENT:
-        return f"Use at most {LONGEST_EVENT} characters for the name of an event."
-    if choice.send_track and choice.enter_event == choice.exit_event:
-        return "Give the two events different names, so that entering and leaving can be told apart."
-    return ""
 
 
 def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
@@ -213,6 +129,7 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
         draft.name = _text(request.POST, "name")
         draft.key = _text(request.POST, "key")
         draft.description = _text(request.POST, "description")
+        draft.folder = _text(request.POST, "folder")
         builder_drafts.keep(request, draft)
         if request.POST.get("op") == "back":
             return redirect(_url(request, draft.id, "destinations"))
@@ -223,7 +140,7 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
     surface = _surface(request, draft, "review")
     definition = definition_of(draft)
     report, too_slow = _report(request, draft)
-    chosen = [offer for offer in _offers(request, draft) if offer.is_chosen]
+    offers = offers_of(request.space, draft)
     members = None if report is None else report.total
     context = surface.context | {
         "draft": draft,
@@ -232,36 +149,25 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
         "sentence": conditions.describe(conditions.parse(definition)),
         "members": members,
         "too_slow": too_slow,
-        "chosen": chosen,
-        "estimates": [_estimate(offer, members) for offer in chosen]
-        if members is not None and draft.include_historical
-        else [],
+        "chosen": [offer for offer in offers if offer.is_chosen],
+        "syncs": first_syncs(request.space, draft, offers) if members is not None else [],
+        "folders": folder_list(request.space),
         "proposed_key": propose_key(space=request.space, name=draft.name),
     }
     return render(request, "audiences/builder_review.html", context, status=422 if errors else 200)
 
 
 def _create(request: SpaceRequest, draft: Draft) -> HttpResponse:
-    specs = [
-        ConnectionSpec(
-            destination=offer.destination,
-            send_identify=offer.choice.send_identify,
-            send_track=offer.choice.send_track,
-            enter_event=offer.choice.enter_event or "Audience Entered",
-            exit_event=offer.choice.exit_event or "Audience Exited",
-        )
-        for offer in _offers(request, draft)
-        if offer.is_chosen
-    ]
     audience = create_audience(
         space=request.space,
         name=draft.name,
         key=draft.key or None,
         definition=definition_of(draft),
         description=draft.description,
+        folder=get_folder(request.space, draft.folder) if draft.folder else None,
         include_anonymous=draft.include_anonymous,
         include_historical=draft.include_historical,
-        destinations=specs,
+        destinations=specs_of(draft, offers_of(request.space, draft)),
         created_by=request.user,
     )
     builder_drafts.forget(request, draft)
@@ -282,17 +188,6 @@ def _report(request: SpaceRequest, draft: Draft) -> tuple[PreviewReport | None, 
         )
     except PreviewError as error:
         return None, error.detail
-
-
-def _estimate(offer: Offer, members: int) -> Estimate:
-    """One call a kind and member; lists go in the vendor's batches, once an interval, one request after another."""
-    if offer.is_list:
-        requests = -(-members // offer.definition.batch_size)
-        rate = offer.definition.requests_per_second
-        return Estimate(offer=offer, calls=requests, seconds=requests / rate if rate else None)
-    calls = members * (offer.choice.send_identify + offer.choice.send_track)
-    rate = offer.definition.requests_per_second
-    return Estimate(offer=offer, calls=calls, seconds=calls / rate if rate else None)
 
 
 @space_view(Role.USER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from audiences.builder.rows import (
     IdentifierRow,
     RawRow,
     Row,
+    StepRow,
     ThenFields,
     TraitRow,
     ValueTest,
@@ -30,11 +31,11 @@ from audiences.builder.values import (
     value_types,
 )
 from audiences.builder.writing import FieldProblem
+from audiences.views.builder_offered import Addable, Choices, Offered
 from engine import conditions
 from engine.conditions.describing import sentence_of
 from engine.conditions.operators import DATES, LISTS, RELATIVE_DATES
 
-Choices = list[tuple[str, str]]
 COUNTS: Choices = [
     ("gte", "at least"), ("eq", "exactly"), ("lte", "at most"), ("gt", "more than"), ("lt", "fewer than"),
 ]  # fmt: skip
@@ -45,17 +46,11 @@ WINDOWS: Choices = [
 UNIT_CHOICES: Choices = [(unit, unit) for unit in UNITS]
 PART_LABELS = {
     "name": "event", "count": "count", "amount": "time", "end_amount": "time", "instant": "date", "value": "value",
-    "operator": "operator", "audience": "audience", "identifier": "identifier",
+    "operator": "operator", "audience": "audience", "step": "step", "identifier": "identifier", "users": "users",
 }  # fmt: skip
-ADDABLE = (
-    ("event", "Performed an event", "zap"),
-    ("page", "Viewed a page", "file-text"),
-    ("screen", "Viewed a screen", "smartphone"),
-    ("trait", "Has a trait", "user"),
-    ("audience", "Part of an audience", "users"),
-    ("identifier", "Has an identifier", "id-card"),
-    ("group", "Group of conditions", "group"),
-)
+QUANTIFIERS: Choices = [
+    ("any", "any of the users"), ("all", "all of the users"), ("none", "none of the users"),
+]  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -80,6 +75,8 @@ class ShownTest(Shown):
     suggest_name: dict[str, str]
     suggest_value: dict[str, str]
     suggest_parent: dict[str, str] = field(default_factory=dict)
+    trait_label: str = "trait"
+    offers_sources: bool = False
 
     @property
     def name_params(self) -> str:
@@ -111,7 +108,11 @@ class ShownThen(Shown):
 
 @dataclass(kw_only=True)
 class ShownRow(Shown):
-    """A row: `kind` as in its field, `children` of a group, `unlisted` the name of an audience that is no choice."""
+    """A row: `kind` as in its field, `children` of a group, `choices` of audiences or steps.
+
+    `unlisted` is the name of what is referred to and is no choice. `collection` is of those who are asked: inside of a
+    group about the users of accounts, users.
+    """
 
     kind: str
     row: Row
@@ -127,6 +128,9 @@ class ShownRow(Shown):
     children: list[ShownRow] = field(default_factory=list)
     raw: str = ""
     unlisted: str = ""
+    collection: str = "users"
+    choices: Choices = field(default_factory=list)
+    addable: Addable = field(default_factory=list)
 
     @property
     def is_nested_deep(self) -> bool:
@@ -184,31 +188,35 @@ def shown_rows(
     problems: Iterable[FieldProblem],
     *,
     collection: str,
-    audiences: Mapping[str, str],
-    keys: Collection[str],
+    offered: Offered,
 ) -> ShownRow:
-    """The whole tree for the templates. `audiences`: names by key and by id; `keys`: those offered as choices."""
+    """The whole tree for the templates."""
     by_field: dict[str, str] = {}
     for problem in problems:
         by_field[problem.field] = " ".join(filter(None, [by_field.get(problem.field), problem.detail]))
-    return _Shower(by_field, collection, audiences, keys).row(group, ROOT, number=1, depth=0, siblings=1, parent=None)
+    shower = _Shower(by_field, offered)
+    return shower.row(group, ROOT, number=1, depth=0, siblings=1, parent=None, collection=collection)
 
 
 class _Shower:
-    def __init__(
-        self, problems: Mapping[str, str], collection: str, audiences: Mapping[str, str], keys: Collection[str]
-    ) -> None:
+    def __init__(self, problems: Mapping[str, str], offered: Offered) -> None:
         self.problems = problems
-        self.collection = collection
-        self.audiences = audiences
-        self.keys = keys
+        self.offered = offered
 
     def errors(self, place: str) -> dict[str, str]:
         start = f"{place}."
         return {name.removeprefix(start): text for name, text in self.problems.items() if name.startswith(start)}
 
     def row(
-        self, row: Row, place: str, *, number: int, depth: int, siblings: int, parent: tuple[str, Group] | None
+        self,
+        row: Row,
+        place: str,
+        *,
+        number: int,
+        depth: int,
+        siblings: int,
+        parent: tuple[str, Group] | None,
+        collection: str,
     ) -> ShownRow:
         shown = ShownRow(
             place=place,
@@ -217,14 +225,17 @@ class _Shower:
             row=row,
             number=number,
             depth=depth,
-            can_move_up=number > 1,
-            can_move_down=number < siblings,
+            can_move_up=number > 1 or depth > 1,
+            can_move_down=number < siblings or depth > 1,
+            collection=collection,
             parent=parent[0] if parent else "",
             parent_joiner=parent[1].joiner if parent else "all",
             label=_label_of(f"{place}.row").replace("Condition", "Group" if isinstance(row, Group) else "Condition"),
         )
         match row:
             case Group():
+                inner = "users" if row.users else collection
+                shown.addable = self.offered.addable(inner)
                 shown.children = [
                     self.row(
                         child,
@@ -233,6 +244,7 @@ class _Shower:
                         depth=depth + 1,
                         siblings=len(row.children),
                         parent=(place, row),
+                        collection=inner,
                     )
                     for index, child in enumerate(row.children)
                 ]
@@ -243,12 +255,34 @@ class _Shower:
                 ]
                 shown.then = self.then(row.then, place, event) if row.then else None
             case TraitRow():
-                shown.tests = [self.test(row.test, place, "t", {"collection": self.collection}, {})]
-            case AudienceRow() if row.audience and row.audience not in self.keys:
-                shown.unlisted = self.audiences.get(row.audience, row.audience)
+                shown.tests = [self.trait_test(row, place, collection)]
+            case AudienceRow():
+                shown.choices = list(self.offered.audiences.get(collection, ()))
+                if row.audience and row.audience not in dict(shown.choices):
+                    shown.unlisted = self.offered.names.get(row.audience, row.audience)
+            case StepRow():
+                shown.choices = list(self.offered.steps)
+                if row.step and row.step not in dict(shown.choices):
+                    shown.unlisted = row.step
             case RawRow():
                 shown.raw = as_json(row.node)
                 shown.label = _sentence(row.node)
+        return shown
+
+    def trait_test(self, row: TraitRow, place: str, collection: str) -> ShownTest:
+        """The test of a trait; where there are others than custom traits, they are offered by their kinds."""
+        shown = self.test(row.test, place, "t", {"collection": collection}, {})
+        kind = self.offered.kind_of.get(row.test.name, row.source)
+        shown.trait_label = dict(self.offered.trait_kinds).get(kind, "trait")
+        if collection == "users" and row.source and self.offered.trait_kinds:
+            shown.offers_sources = True
+            shown.suggest_name = {"kind": row.source}
+        elif collection == "users" and self.offered.trait_kinds and not row.test.name:
+            shown.offers_sources = True
+            shown.suggest_name = {"kind": "custom"}
+        elif collection == "users" and self.offered.trait_kinds:
+            shown.offers_sources = True
+            shown.suggest_name = {}
         return shown
 
     def then(self, then: ThenFields, place: str, parent: dict[str, str]) -> ShownThen:
@@ -278,7 +312,7 @@ class _Shower:
 
 def _kind(row: Row) -> str:
     return {
-        Group: "group", EventRow: "event", TraitRow: "trait", AudienceRow: "audience",
+        Group: "group", EventRow: "event", TraitRow: "trait", AudienceRow: "audience", StepRow: "step",
         IdentifierRow: "identifier", RawRow: "raw",
     }[type(row)]  # fmt: skip
 

@@ -15,18 +15,32 @@ from audiences.builder.reading import rows_of
 from audiences.builder.rows import Group
 from audiences.builder.writing import FieldProblem, audience_fields, written
 from audiences.models import Audience
-from audiences.selectors.audiences import audience_list
+from audiences.selectors.audiences import audience_list, get_audience
+from audiences.selectors.members import shown_people
 from audiences.selectors.preview import PreviewError, PreviewReport, preview_report
 from audiences.services.definitions import DefinitionError, checked
+from audiences.services.steps import Step, step_source
 from audiences.views import builder_drafts
 from audiences.views.builder_drafts import Draft
-from audiences.views.builder_showing import ADDABLE, COUNTS, UNIT_CHOICES, WINDOWS, shown_problems, shown_rows
+from audiences.views.builder_offered import Offered
+from audiences.views.builder_showing import (
+    COUNTS,
+    QUANTIFIERS,
+    UNIT_CHOICES,
+    WINDOWS,
+    shown_problems,
+    shown_rows,
+)
 from common.errors import FieldError
+from delivery.services.trait_sources import kinds_of_traits, trait_kinds
 from engine import conditions
-from profiles.models import COLLECTION_NAMES
+from profiles.models import ACCOUNTS, COLLECTION_NAMES, USERS
 from spaces.access import SpaceRequest
 from spaces.access import rights as rights_of
 from spaces.models import Space
+
+CHOICES = {"counts": COUNTS, "windows": WINDOWS, "units": UNIT_CHOICES, "quantifiers": QUANTIFIERS}
+"""What the selects of rows offer, whatever the space."""
 
 
 @dataclass(kw_only=True)
@@ -82,17 +96,33 @@ def rows_context(space: Space, rows: Group, problems: list[FieldProblem]) -> dic
 
     That form posts the fields and an `op` (operations.apply) itself: give the template an empty `form_url`.
     """
+    root = shown_rows(rows, problems, collection="users", offered=offered_in(space))
+    return {"root": root, "form_url": "", **CHOICES}
+
+
+def offered_in(space: Space, audience: Audience | None = None) -> Offered:
+    """What rows can refer to; not the audience itself that is edited. User rows may ask for account audiences too."""
     known = list(audience_list(space).order_by("name"))
-    names = {name: each.name for each in known for name in (each.key, each.public_id)}
-    return {
-        "root": shown_rows(rows, problems, collection="users", audiences=names, keys=[each.key for each in known]),
-        "others": [(each.key, each.name) for each in known],
-        "form_url": "",
-        "counts": COUNTS,
-        "windows": WINDOWS,
-        "units": UNIT_CHOICES,
-        "addable": ADDABLE,
-    }
+    others = [each for each in known if audience is None or each.pk != audience.pk]
+    users = [(each.key, each.name) for each in others if each.collection == USERS]
+    accounts = [(each.key, each.name) for each in others if each.collection == ACCOUNTS]
+    kinds = trait_kinds()
+    return Offered(
+        names={name: each.name for each in known for name in (each.key, each.public_id)},
+        audiences={"users": [*users, *((key, f"{name} (accounts)") for key, name in accounts)], "accounts": accounts},
+        steps=sorted(((_step_name(step), step.label) for step in step_source().steps(space=space)), key=_label),
+        trait_kinds=kinds,
+        kind_of=kinds_of_traits(space) if kinds else {},
+    )
+
+
+def _step_name(step: Step) -> str:
+    """The key of a step that sends, else its id: the shorter of its names in a definition."""
+    return min(step.names, key=lambda name: (not name.startswith("j_"), name))
+
+
+def _label(choice: tuple[str, str]) -> str:
+    return choice[1].lower()
 
 
 def _named_in(detail: str, fields: dict[str, str]) -> str:
@@ -157,15 +187,25 @@ def carry_out(request: SpaceRequest, draft: Draft, surface: Surface, op: str) ->
 
 def _preview(request: SpaceRequest, draft: Draft, audience: Audience | None, outcome: Outcome) -> None:
     try:
-        outcome.preview = preview_report(
+        report = preview_report(
             space=request.space,
             definition=definition_of(draft),
             include_anonymous=audience.include_anonymous if audience else draft.include_anonymous,
             historical_from=audience.historical_from if audience else None,
             audience=audience,
+            overlap_with=overlap_audience(request.space, draft),
         )
     except PreviewError as error:
         outcome.preview_error = error.detail
+    else:
+        shows_pii = request.member.has_pii_access
+        outcome.preview = replace(report, sample=shown_people(report.sample, shows_pii=shows_pii))
+
+
+def overlap_audience(space: Space, draft: Draft) -> Audience | None:
+    """The audience that the preview compares with, if it is one of the draft's collection."""
+    found = get_audience(space, draft.overlap) if draft.overlap else None
+    return found if found is not None and COLLECTION_NAMES[found.collection] == draft.collection else None
 
 
 def answer(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outcome, *, op: str = "") -> HttpResponse:
@@ -186,9 +226,8 @@ def answer(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outco
 
 def page_context(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outcome) -> dict[str, Any]:
     audience = surface.audience
-    known = list(audience_list(request.space).order_by("name"))
-    others = [(each.key, each.name) for each in known if audience is None or each.pk != audience.pk]
-    names = {name: each.name for each in known for name in (each.key, each.public_id)}
+    offered = offered_in(request.space, audience)
+    known = audience_list(request.space).order_by("name")
     return surface.context | {
         "audience": audience,
         "draft": draft,
@@ -197,18 +236,19 @@ def page_context(request: SpaceRequest, draft: Draft, surface: Surface, outcome:
             draft.rows,
             outcome.problems,
             collection=draft.collection,
-            audiences=names,
-            keys=[key for key, _ in others],
+            offered=offered,
         ),
+        "can_drag": True,
         "problems": shown_problems(draft.rows, outcome.problems),
         "focus": outcome.focus,
         "preview": outcome.preview,
         "preview_error": outcome.preview_error,
-        "others": others,
-        "counts": COUNTS,
-        "windows": WINDOWS,
-        "units": UNIT_CHOICES,
-        "addable": ADDABLE,
+        "comparable": [
+            (each.public_id, each.name)
+            for each in known
+            if COLLECTION_NAMES[each.collection] == draft.collection and (audience is None or each.pk != audience.pk)
+        ],
+        **CHOICES,
     }
 
 

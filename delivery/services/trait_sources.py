@@ -48,5 +48,24 @@ def trait_options(space: Space, *, text: str, shows_pii: bool) -> list[Option]:
     ]
 
 
+def trait_kinds() -> list[tuple[str, str]]:
+    """(kind, label of one such trait) of the sources beside custom traits: ("computed", "computed trait")."""
+    found = [(kind, source.label) for kind, source in _sources.items() if kind != CUSTOM.kind]
+    return [
+        (kind, label[:1].lower() + label[1:].removesuffix("s") if label[1:2].islower() else label.removesuffix("s"))
+        for kind, label in found
+    ]
+
+
+def kinds_of_traits(space: Space) -> dict[str, str]:
+    """The kind of each trait that a source beside custom traits makes, by its key."""
+    return {
+        option["value"]: kind
+        for kind, source in _sources.items()
+        if kind != CUSTOM.kind
+        for option in source.find(space, "", False)
+    }
+
+
 CUSTOM = TraitSource(kind="custom", label="Custom traits", find=_custom)
 add_source(CUSTOM)

@@ -20,9 +20,10 @@ from spaces.models import Role
 @space_view()
 @require_GET
 def traits(request: SpaceRequest) -> JsonResponse:
-    """`?q=` answers `[{"value", "label", "hint", "kind", "group"}]`."""
-    shows_pii = request.member.has_pii_access
-    return JsonResponse(trait_options(request.space, text=request.GET.get("q", ""), shows_pii=shows_pii), safe=False)
+    """`?q=` answers `[{"value", "label", "hint", "kind", "group"}]`, with `kind` only those of it."""
+    shows_pii, kind = request.member.has_pii_access, request.GET.get("kind", "")
+    found = trait_options(request.space, text=request.GET.get("q", ""), shows_pii=shows_pii)
+    return JsonResponse([option for option in found if kind in {"", option["kind"]}], safe=False)
 
 
 @space_view(write=Role.ADMIN)
