@@ -10,6 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.errors import ConflictError
 from destinations import serializers as shapes
 from destinations.catalog import definition as find_definition
 from destinations.catalog import definitions
@@ -18,7 +19,7 @@ from destinations.models import Mapping as MappingRow
 from destinations.selectors import destinations_of, find_destination, mappings_of
 from destinations.services import destinations as services
 from destinations.services import mappings as mapping_services
-from destinations.services.tester import send_test_event
+from destinations.services.tester import check_connection, send_test_event
 from spaces.api_base import SpaceAPIView
 from spaces.models import Role
 
@@ -196,6 +197,34 @@ class DestinationTest(DestinationView):
             only_mapping=values.get("mapping"),
         )
         return Response(shapes.EventTestSerializer(test).data)
+
+
+class DestinationCheck(DestinationView):
+    """Asks the destination whether it takes the stored settings; sends nobody."""
+
+    serializer_class = shapes.CheckSerializer
+
+    @extend_schema(
+        operation_id="destinations_check", tags=["Destinations"], request=None, responses=shapes.CheckSerializer
+    )
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        verdict = check_connection(self.destination())
+        if verdict is None:
+            raise ConflictError("This connector has no connection test. Send a test event instead.")
+        is_accepted = verdict.outcome == "delivered"
+        shown = {"accepted": is_accepted, "detail": "" if is_accepted else verdict.detail, "status": verdict.status}
+        return Response(shapes.CheckSerializer(shown).data)
+
+
+class DestinationResume(DestinationView):
+    """Lets the calls of a paused destination go again."""
+
+    serializer_class = shapes.DestinationSerializer
+
+    @extend_schema(operation_id="destinations_resume", tags=["Destinations"], request=None)
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        destination = services.resume_destination(destination=self.destination(), actor=self.actor)
+        return Response(shapes.DestinationSerializer(destination).data)
 
 
 def _valid(shape: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -11,6 +11,8 @@ urlpatterns = [
     path("destinations/", api.DestinationList.as_view()),
     path("destinations/<slug:destination_id>/", api.DestinationDetail.as_view()),
     path("destinations/<slug:destination_id>/test/", api.DestinationTest.as_view()),
+    path("destinations/<slug:destination_id>/check/", api.DestinationCheck.as_view()),
+    path("destinations/<slug:destination_id>/resume/", api.DestinationResume.as_view()),
     path("destinations/<slug:destination_id>/mappings/", api.MappingList.as_view()),
     path("destinations/<slug:destination_id>/recent-events/", api_mappings.RecentEvents.as_view()),
     path("destinations/<slug:destination_id>/mappings/preview/", api_mappings.MappingPreview.as_view()),

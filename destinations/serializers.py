@@ -30,6 +30,8 @@ class DestinationSerializer(serializers.ModelSerializer[Destination]):
             "settings",
             "hidden_settings",
             "enabled",
+            "paused_at",
+            "pause_reason",
             "requests_per_second",
             "created_at",
             "updated_at",
@@ -43,6 +45,14 @@ class DestinationSerializer(serializers.ModelSerializer[Destination]):
     def get_hidden_settings(self, destination: Destination) -> list[str]:
         definition = find_definition(destination.connector)
         return sorted(definition.secret_keys) if definition else []
+
+
+class CheckSerializer(serializers.Serializer[Any]):
+    """What the destination says to the stored settings; `detail` is a sentence when it does not accept them."""
+
+    accepted = serializers.BooleanField()
+    detail = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True)
 
 
 class DestinationInput(serializers.Serializer[Destination]):

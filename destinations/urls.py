@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from destinations.views import destinations, mapping_editor, mapping_fragments, mappings, tester
+from destinations.views import consent, destinations, mapping_editor, mapping_fragments, mappings, tester
 
 app_name = "destinations"
 
@@ -19,6 +19,8 @@ urlpatterns = [
     path(f"{ONE}toggle/", destinations.destination_toggle, name="toggle"),
     path(f"{ONE}delete/", destinations.destination_delete, name="delete"),
     path(f"{ONE}check/", destinations.destination_check, name="check"),
+    path(f"{ONE}resume/", consent.destination_resume, name="resume"),
+    path(f"{ONE}account/", consent.account_connect, name="account"),
     path(f"{ONE}mappings/", mappings.mapping_list, name="mappings"),
     path(f"{ONE}mappings/new/", mapping_editor.mapping_new, name="mapping_new"),
     path(f"{ONE}mappings/preview/", mapping_fragments.mapping_preview, name="mapping_preview"),

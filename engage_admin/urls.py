@@ -12,6 +12,7 @@ from engage_admin.home import home
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", healthz, name="healthz"),
     path("", include("spaces.entry_urls")),
+    path("", include("destinations.consent_urls")),
     path("api/v1/", include("engage_admin.api_urls")),
     path("v1/spaces/", include("engage_admin.profile_api.urls")),
     path("v1/namespaces/", include("engage_admin.profile_api.urls")),

@@ -174,6 +174,15 @@ def is_known_in(space: Space, connector: str) -> bool:
     return not public_id or DestinationFunction.objects.in_space(space).filter(public_id=public_id).exists()
 
 
+def given_settings(
+    definition: DestinationDefinition, settings: Mapping[str, Any], destination: Destination | None
+) -> tuple[dict[str, Any], dict[str, Any], list[FieldError]]:
+    """(plain, secret, problems) of settings as a form gives them; empty secrets are those stored already."""
+    stored = _secrets_or_none(destination) if destination is not None else None
+    values, errors = check_values(definition.settings, _with_kept_secrets(definition, settings, stored))
+    return *_parted(definition, values), errors
+
+
 def touch(destination: Destination) -> None:
     """Make the workers compile the destination again: every change to its filters or its function does this."""
     destination.save(update_fields=["updated_at"])

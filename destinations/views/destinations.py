@@ -16,10 +16,13 @@ from destinations.catalog import definitions
 from destinations.config import load_config
 from destinations.forms import DestinationForm
 from destinations.kit.definition import DestinationDefinition
+from destinations.kit.verdicts import Verdict
 from destinations.models import Destination
 from destinations.readme import as_html
 from destinations.selectors import destinations_of
 from destinations.services import destinations as services
+from destinations.services.checking import check_settings
+from destinations.services.consent import callback_url, consent_refusal, has_account
 from destinations.services.tester import check_connection
 from destinations.views.common import destination_url, get_definition, get_destination, page_context, url_above
 from spaces.access import SpaceRequest, space_view
@@ -69,7 +72,8 @@ def destination_new(request: SpaceRequest, connector: str) -> HttpResponse:
         raise Http404("There is no such connector.")
     initial = {"name": _free_name(request, definition), **DestinationForm.initial_for(definition, {})}
     form = DestinationForm(request.POST or None, definition=definition, initial=initial)
-    if request.method == "POST" and form.is_valid():
+    checked = _checked(request, form, definition) if "check" in request.POST else None
+    if request.method == "POST" and "check" not in request.POST and form.is_valid():
         destination = form.carry_out(
             lambda: services.create_destination(
                 space=request.space,
@@ -83,8 +87,15 @@ def destination_new(request: SpaceRequest, connector: str) -> HttpResponse:
         if destination is not None:
             messages.success(request, f"{destination.name} was added.")
             return redirect(destination_url("detail", destination))
-    shown = {"form": form, "definition": definition, "readme": as_html(definition.docs), "facts": facts(definition)}
-    return render(request, "destinations/destination_new.html", shown, status=422 if request.method == "POST" else 200)
+    shown = {
+        "form": form,
+        "definition": definition,
+        "readme": as_html(definition.docs),
+        "facts": facts(definition),
+        "can_check": definition.test_connection is not None,
+        "checked": checked,
+    }
+    return render(request, "destinations/destination_new.html", shown, status=422 if form.errors else 200)
 
 
 @space_view()
@@ -98,6 +109,7 @@ def destination(request: SpaceRequest, destination_id: str) -> HttpResponse:
     if definition is not None:
         enabled = found.mappings.filter(is_enabled=True).count()
         shown |= {
+            "account": _account(found, definition),
             "facts": facts(definition, found),
             "readme": as_html(definition.docs),
             "connections": found.connections.filter(removed_at=None).order_by("computation_name"),
@@ -121,7 +133,8 @@ def destination_settings(request: SpaceRequest, destination_id: str) -> HttpResp
     form = DestinationForm(
         request.POST or None, definition=definition, stored_secrets=_stored_secrets(found), initial=initial
     )
-    if request.method == "POST" and form.is_valid():
+    checked = _checked(request, form, definition, found) if "check" in request.POST else None
+    if request.method == "POST" and "check" not in request.POST and form.is_valid():
         changed = form.carry_out(
             lambda: services.update_destination(
                 destination=found,
@@ -141,12 +154,14 @@ def destination_settings(request: SpaceRequest, destination_id: str) -> HttpResp
         "form": form,
         "connected": connected,
         "can_check": definition.test_connection is not None,
+        "checked": checked,
+        "account": _account(found, definition),
         "consequences": [
             f"Its {found.mappings.count()} mappings and its stored secrets are deleted.",
             "What was delivered stays in the history.",
         ],
     }
-    status = 422 if request.method == "POST" else 200
+    status = 422 if form.errors else 200
     return render(request, "destinations/destination_settings.html", shown, status=status)
 
 
@@ -209,6 +224,34 @@ def facts(definition: DestinationDefinition, destination: Destination | None = N
     column = "Create the property there first" if definition.needs_schema_column else "Nothing to set up there"
     rows.append({"label": "Column", "value": column})
     return rows
+
+
+def _checked(
+    request: SpaceRequest,
+    form: DestinationForm,
+    definition: DestinationDefinition,
+    destination: Destination | None = None,
+) -> Verdict | None:
+    """What the tool says to the settings in the form; None when some are wrong, which the form tells then."""
+    if not form.is_valid():
+        return None
+    found: Verdict | None = form.carry_out(
+        lambda: check_settings(
+            space=request.space, definition=definition, settings=form.settings(), destination=destination
+        )
+    )
+    return found
+
+
+def _account(destination: Destination, definition: DestinationDefinition) -> dict[str, Any] | None:
+    """The card about the connected account, for connectors that connect one in the browser."""
+    if definition.auth is None or definition.auth.consent is None:
+        return None
+    return {
+        "is_connected": has_account(destination),
+        "refusal": consent_refusal(destination),
+        "callback_url": callback_url(),
+    }
 
 
 def _free_name(request: SpaceRequest, definition: DestinationDefinition) -> str:

@@ -22,7 +22,10 @@ definition = DestinationDefinition(
     kind="list",
     description="Show ads on Facebook and Instagram to the people of an audience, or leave them out.",
     supported=("identify", "track"),
-    auth=auth.oauth2(TOKEN_URL),
+    auth=auth.oauth2(
+        TOKEN_URL,
+        consent=auth.Consent(url="https://www.facebook.com/v24.0/dialog/oauth", scope="ads_management"),
+    ),
     settings=table.settings,
     audience_settings=table.audience_settings,
     actions=(table.action("sync", perform_batch=perform_batch, hooks=(audience_hook,)),),

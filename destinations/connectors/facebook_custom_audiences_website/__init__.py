@@ -22,7 +22,10 @@ definition = DestinationDefinition(
     kind="list",
     description="Website audiences on Facebook and Instagram of people who enter an audience from now on.",
     supported=("identify", "track"),
-    auth=auth.oauth2(TOKEN_URL),
+    auth=auth.oauth2(
+        TOKEN_URL,
+        consent=auth.Consent(url="https://www.facebook.com/v24.0/dialog/oauth", scope="ads_management"),
+    ),
     settings=table.settings,
     audience_settings=table.audience_settings,
     actions=(table.action("sendEvent", perform_batch=perform_batch),),

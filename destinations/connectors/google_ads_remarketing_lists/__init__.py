@@ -17,7 +17,15 @@ definition = DestinationDefinition(
     kind="list",
     description="Show ads in Google Search, YouTube, Gmail and Shopping to the people of an audience.",
     supported=("identify", "track"),
-    auth=auth.oauth2(TOKEN_URL, headers=headers),
+    auth=auth.oauth2(
+        TOKEN_URL,
+        headers=headers,
+        consent=auth.Consent(
+            url="https://accounts.google.com/o/oauth2/v2/auth",
+            scope="https://www.googleapis.com/auth/adwords",
+            params={"access_type": "offline", "prompt": "consent"},
+        ),
+    ),
     settings=table.settings,
     operator_settings=table.operator_settings,
     audience_settings=table.audience_settings,

@@ -20,7 +20,14 @@ definition = DestinationDefinition(
     kind="list",
     description="First-party audiences in Display & Video 360, matched by e-mail, phone, address or device.",
     supported=("identify", "track"),
-    auth=auth.oauth2(TOKEN_URL),
+    auth=auth.oauth2(
+        TOKEN_URL,
+        consent=auth.Consent(
+            url="https://accounts.google.com/o/oauth2/v2/auth",
+            scope="https://www.googleapis.com/auth/display-video",
+            params={"access_type": "offline", "prompt": "consent"},
+        ),
+    ),
     operator_settings=table.operator_settings,
     audience_settings=table.audience_settings,
     actions=(

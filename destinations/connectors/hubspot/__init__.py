@@ -16,6 +16,25 @@ from destinations.kit.definition import Context, DestinationDefinition
 from destinations.kit.http import Request
 from destinations.kit.tables import read_table
 
+# What the app of an installation has to be allowed: the same scopes, ticked as required.
+SCOPES = (
+    "oauth",
+    "crm.objects.contacts.read",
+    "crm.objects.contacts.write",
+    "crm.objects.companies.read",
+    "crm.objects.companies.write",
+    "crm.objects.custom.read",
+    "crm.objects.custom.write",
+    "crm.schemas.contacts.read",
+    "crm.schemas.contacts.write",
+    "crm.schemas.companies.read",
+    "crm.schemas.companies.write",
+    "crm.schemas.custom.read",
+    "crm.lists.read",
+    "crm.lists.write",
+    "behavioral_events.event_definitions.read_write",
+)
+
 
 def test_connection(context: Context) -> Request:
     return Request(method="GET", url=crm.objects_url("contacts", "?limit=1"))
@@ -28,7 +47,10 @@ definition = DestinationDefinition(
     description="Keep contacts, companies and custom objects in step, with audiences and traits as properties.",
     settings=table.settings,
     # The token of a private app works in place of an OAuth one, and never expires.
-    auth=auth.oauth2(f"{crm.API}/oauth/v1/token"),
+    auth=auth.oauth2(
+        f"{crm.API}/oauth/v1/token",
+        consent=auth.Consent(url="https://app.hubspot.com/oauth/authorize", scope=" ".join(SCOPES)),
+    ),
     actions=(
         table.action("upsertContact", perform=upsert_contact.perform, perform_batch=upsert_contact.perform_batch),
         table.action(

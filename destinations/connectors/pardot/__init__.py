@@ -15,6 +15,10 @@ def token_url(context: Context) -> str:
     return f"{SANDBOX_LOGIN if context.settings.get('isSandbox') else LOGIN}/services/oauth2/token"
 
 
+def consent_page(context: Context) -> str:
+    return f"{SANDBOX_LOGIN if context.settings.get('isSandbox') else LOGIN}/services/oauth2/authorize"
+
+
 def headers(context: Context) -> dict[str, str]:
     return {
         **auth.bearer_headers(context),
@@ -33,7 +37,9 @@ definition = DestinationDefinition(
     description="Create and update prospects, with audiences as custom fields.",
     aliases=("actions-pardot",),
     settings=table.settings,
-    auth=auth.oauth2(token_url, headers=headers),
+    auth=auth.oauth2(
+        token_url, headers=headers, consent=auth.Consent(url=consent_page, scope="pardot_api refresh_token")
+    ),
     actions=(table.action("prospects", perform=perform),),
     presets=table.presets,
     test_connection=test_connection,

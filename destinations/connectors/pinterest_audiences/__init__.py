@@ -21,7 +21,11 @@ definition = DestinationDefinition(
     kind="list",
     description="Show ads on Pinterest to the people of an audience, or leave them out.",
     supported=("identify", "track"),
-    auth=auth.oauth2(TOKEN_URL, client_in="basic"),
+    auth=auth.oauth2(
+        TOKEN_URL,
+        client_in="basic",
+        consent=auth.Consent(url="https://www.pinterest.com/oauth/", scope="ads:read,ads:write"),
+    ),
     settings=table.settings,
     actions=(table.action("syncAudience", perform_batch=perform_batch),),
     presets=table.presets,

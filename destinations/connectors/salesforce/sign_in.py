@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from destinations.kit import auth
 from destinations.kit.auth import Auth
@@ -20,6 +21,11 @@ _INSTANCE = re.compile(r"https://[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.salesforce\.co
 def token_url(context: Context) -> str:
     host = SANDBOX_LOGIN if context.settings.get("isSandbox") else LOGIN
     return f"{host}/services/oauth2/token"
+
+
+def consent_page(context: Context) -> str:
+    host = SANDBOX_LOGIN if context.settings.get("isSandbox") else LOGIN
+    return f"{host}/services/oauth2/authorize"
 
 
 def api_url(context: Context, path: str) -> str:
@@ -58,7 +64,7 @@ def _refresh(context: Context) -> Conversation:
 
 def sign_in(fields: tuple[Field, ...]) -> Auth:
     """The scheme; `fields` are the settings that belong to it."""
-    return Auth(kind="oauth2", headers=auth.bearer_headers, refresh=_refresh, fields=fields)
+    return replace(_OAUTH, refresh=_refresh, fields=fields)
 
 
-_OAUTH = auth.oauth2(token_url)
+_OAUTH = auth.oauth2(token_url, consent=auth.Consent(url=consent_page, scope="api refresh_token"))

@@ -21,7 +21,12 @@ definition = DestinationDefinition(
     kind="list",
     description="Show ads on Snapchat to the people of an audience, or leave them out.",
     supported=("identify", "track"),
-    auth=auth.oauth2(TOKEN_URL),
+    auth=auth.oauth2(
+        TOKEN_URL,
+        consent=auth.Consent(
+            url="https://accounts.snapchat.com/login/oauth2/authorize", scope="snapchat-marketing-api"
+        ),
+    ),
     settings=table.settings,
     audience_settings=table.audience_settings,
     actions=(table.action("syncAudience", perform_batch=perform_batch),),
