@@ -51,21 +51,6 @@ class Preview:
     def rows_json(self) -> str:
         return json.dumps(self.rows)
 
-    @property
-    def other_problems(self) -> list[str]:
-        """Problems that are shown at no row and not in the trigger."""
-        return [
-            problem.detail
-            for problem in self.problems
-            if not problem.path.startswith("/trigger")
-            and problem.path.split("/")[2:3] != []
-            and not self._at_row(problem)
-        ]
-
-    def _at_row(self, problem: FieldError) -> bool:
-        parts = problem.path.split("/")
-        return len(parts) > 2 and parts[1] == "fields" and parts[2] in self.values
-
     def as_dict(self) -> dict[str, Any]:
         """For the REST API."""
         return {
@@ -158,6 +143,10 @@ def _values(
             is_missing=value is None,
             error=errors.get(item.key, ""),
         )
+    for key in RESERVED & set(draft.fields):
+        told = draft.fields[key]
+        if told is not None and not isinstance(told, dict):
+            found[key] = FieldValue(text=_short(told))
     return found
 
 

@@ -179,7 +179,8 @@ class Builder {
     const asRows = this.mode === "rows" && this.canShow;
     this.element.hidden = !asRows;
     this.textBox.hidden = asRows;
-    this.note.hidden = this.canShow;
+    // What is wrong with the text is said by the server, in place of the note.
+    this.note.hidden = this.canShow || document.getElementById("trigger-marks")?.firstElementChild !== null;
     for (const button of this.modes.children) {
       const isRows = button.dataset.triggerMode === "rows";
       button.setAttribute("aria-pressed", String(isRows === asRows));
