@@ -20,6 +20,7 @@ class AudienceSerializer(serializers.ModelSerializer[Audience]):
     """An audience. `status` is one of the six compute statuses; `size` counts members now."""
 
     id = serializers.CharField(source="public_id", read_only=True)
+    folder = serializers.CharField(source="folder.public_id", read_only=True, default=None, allow_null=True)
     collection = serializers.SerializerMethodField()
     enabled = serializers.BooleanField(source="is_enabled", read_only=True)
 
@@ -30,6 +31,7 @@ class AudienceSerializer(serializers.ModelSerializer[Audience]):
             "key",
             "name",
             "description",
+            "folder",
             "collection",
             "definition",
             "include_anonymous",
@@ -54,7 +56,8 @@ class ConnectionInputSerializer(serializers.Serializer[Any]):
 
     destination = serializers.CharField(max_length=40)
     send_identify = serializers.BooleanField(default=True)
-    send_track = serializers.BooleanField(default=True)
+    send_track = serializers.BooleanField(required=False)  # of accounts off unless asked for (F159)
+    send_group = serializers.BooleanField(default=False)
     send_mobile_ids = serializers.BooleanField(default=False)
     enter_event = serializers.CharField(max_length=255, default="Audience Entered")
     exit_event = serializers.CharField(max_length=255, default="Audience Exited")
@@ -81,18 +84,14 @@ class AudienceInputSerializer(serializers.Serializer[Any]):
 
 
 class AudienceChangeSerializer(serializers.Serializer[Any]):
-    """What changes an audience; with `revision` only if nobody else changed it meanwhile."""
+    """What changes an audience; with `revision` only if nobody else changed it meanwhile. `folder` null: main list."""
 
     name = serializers.CharField(max_length=255, required=False)
     description = serializers.CharField(required=False, allow_blank=True, max_length=5000)
     definition = serializers.JSONField(required=False)
     enabled = serializers.BooleanField(required=False)
+    folder = serializers.CharField(required=False, allow_null=True, max_length=60)
     revision = serializers.IntegerField(required=False)
-
-
-class PreviewInputSerializer(serializers.Serializer[Any]):
-    definition = serializers.JSONField()
-    include_anonymous = serializers.BooleanField(default=False)
 
 
 class PersonSerializer(serializers.Serializer[Person]):
@@ -102,25 +101,6 @@ class PersonSerializer(serializers.Serializer[Person]):
     label = serializers.CharField()  # type: ignore[assignment]
     identifiers = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     traits = serializers.DictField()
-
-
-class PartSerializer(serializers.Serializer[Any]):
-    sentence = serializers.CharField()
-    size = serializers.IntegerField()
-
-
-class CoverageSerializer(serializers.Serializer[Any]):
-    id_type = serializers.CharField()
-    size = serializers.IntegerField()
-
-
-class PreviewSerializer(serializers.Serializer[Any]):
-    """`parts`: how many each condition of the outermost group holds for; `coverage`: members by identifier type."""
-
-    count = serializers.IntegerField(source="total")
-    sample = PersonSerializer(many=True)
-    parts = PartSerializer(many=True)
-    coverage = CoverageSerializer(many=True)
 
 
 class MembersSerializer(serializers.Serializer[Any]):
@@ -159,6 +139,7 @@ class AudienceConnectionSerializer(serializers.ModelSerializer[Connection]):
             "enabled",
             "send_identify",
             "send_track",
+            "send_group",
             "send_mobile_ids",
             "enter_event",
             "exit_event",

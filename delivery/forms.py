@@ -16,15 +16,17 @@ from delivery.services.connection_rules import connection_problems
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
+from profiles.models import ACCOUNTS, USERS
 from spaces.models import Space
 
-CHECKS = ("send_identify", "send_track", "send_mobile_ids", "include_audience_key")
+CHECKS = ("send_identify", "send_track", "send_group", "send_mobile_ids", "include_audience_key")
 NAMES = ("enter_event", "exit_event")
 CHOICES = {"value_format": Connection.ValueFormat.values, "setup": Connection.Setup.values}
 FIELDS = (*CHECKS, *NAMES, *CHOICES)
 LABELS = {
     "send_identify": "Send Identify",
     "send_track": "Send Track",
+    "send_group": "Send Group",
     "send_mobile_ids": "Send Mobile IDs",
     "include_audience_key": "Include audience_key",
     "enter_event": "Event when a person enters",
@@ -70,7 +72,9 @@ class ConnectionForm(RowForm):
         initial: Mapping[str, Any] | None = None,
         computation_key: str = "",
         is_journey: bool = False,
+        collection: int = USERS,
     ) -> None:
+        self.is_of_accounts = collection == ACCOUNTS
         self.destination = destination
         self.computation_key = computation_key
         self.is_journey = is_journey
@@ -94,7 +98,8 @@ class ConnectionForm(RowForm):
         blank = Connection()
         return {name: getattr(blank, name) for name in (*FIELDS, *LISTS)} | {
             "send_identify": "identify" in taken,
-            "send_track": "track" in taken,
+            # F159: most tools know people only, so of accounts Identify is chosen.
+            "send_track": "track" in taken and (not self.is_of_accounts or "identify" not in taken),
         }
 
     def _given(self, data: QueryDict) -> dict[str, Any]:
@@ -115,6 +120,7 @@ class ConnectionForm(RowForm):
                 space=self.space,
                 destination=self.destination,
                 computation_key=self.computation_key,
+                collection=ACCOUNTS if self.is_of_accounts else USERS,
                 **self.values,
             )
             self.add(connection_problems(checked))
@@ -123,6 +129,8 @@ class ConnectionForm(RowForm):
     @property
     def values(self) -> dict[str, Any]:
         found: dict[str, Any] = {name: self.shown[name] for name in FIELDS}
+        if not self.is_of_accounts:
+            del found["send_group"]
         if self.is_list:
             found["value_format"] = Connection.ValueFormat.BOOLEAN.value
         for kind in LISTS:

@@ -64,6 +64,7 @@ class ConnectionSerializer(serializers.ModelSerializer[Connection]):
             "status",
             "send_identify",
             "send_track",
+            "send_group",
             "send_mobile_ids",
             "enter_event",
             "exit_event",
@@ -94,6 +95,7 @@ class ConnectionChangeSerializer(serializers.Serializer[Any]):
     enabled = serializers.BooleanField(required=False)
     send_identify = serializers.BooleanField(required=False)
     send_track = serializers.BooleanField(required=False)
+    send_group = serializers.BooleanField(required=False)
     send_mobile_ids = serializers.BooleanField(required=False)
     enter_event = serializers.CharField(required=False, max_length=255)
     exit_event = serializers.CharField(required=False, max_length=255)

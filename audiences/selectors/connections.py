@@ -15,6 +15,7 @@ from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
 from destinations.selectors import MatchingMappings, matching_mappings
+from profiles.models import ACCOUNTS
 
 RUN_STATUS = {
     FirstSync.State.WAITING: ComputeStatus.PREPARING,
@@ -23,6 +24,11 @@ RUN_STATUS = {
 }
 
 MEMBERS = "SELECT profile_id FROM membership WHERE space_id = %(space)s AND audience_id = %(audience)s AND is_member"
+# What is sent of accounts is sent of their users (F070, F143).
+USERS_OF_MEMBERS = (
+    "SELECT DISTINCT l.profile_id FROM membership m JOIN account_link l ON l.space_id = m.space_id "
+    "AND l.account_id = m.profile_id WHERE m.space_id = %(space)s AND m.audience_id = %(audience)s AND m.is_member"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +108,16 @@ def connectable(audience: Audience) -> list[Destination]:
 
 def estimated_resync(audience: Audience, connection: Connection) -> Estimate | None:
     """How much a resync would send now; None when counting takes too long."""
-    return resync_estimate(connection, members=MEMBERS, params={"audience": audience.pk})
+    return resync_estimate(connection, members=_members_of(audience.collection), params={"audience": audience.pk})
 
 
 def members_query(connection: Connection) -> tuple[str, dict[str, Any]] | None:
     """Who is in the audience of a connection (settings.COMPUTATION_MEMBERS); None when it is not of an audience."""
     found = Audience.objects.filter(
         space_id=connection.space_id, public_id=connection.computation_id, deleted_at=None
-    ).values_list("pk", flat=True)
-    return (MEMBERS, {"audience": found[0]}) if found else None
+    ).values_list("pk", "collection")
+    return (_members_of(found[0][1]), {"audience": found[0][0]}) if found else None
+
+
+def _members_of(collection: int) -> str:
+    return USERS_OF_MEMBERS if collection == ACCOUNTS else MEMBERS

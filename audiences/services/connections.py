@@ -16,16 +16,21 @@ from delivery.models import Connection
 from delivery.services import connections as delivery_connections
 from delivery.services.connections import ComputationRef
 from destinations.models import Destination
+from profiles.models import USERS
 from spaces.models import User
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionSpec:
-    """What a person chooses when adding a destination to an audience."""
+    """What a person chooses when adding a destination to an audience.
+
+    `send_track` None: on for users, off for accounts, of which most tools want Identify (F159).
+    """
 
     destination: Destination
     send_identify: bool = True
-    send_track: bool = True
+    send_track: bool | None = None
+    send_group: bool = False
     send_mobile_ids: bool = False
     enter_event: str = "Audience Entered"
     exit_event: str = "Audience Exited"
@@ -36,9 +41,12 @@ class ConnectionSpec:
     trait_mappings: Sequence[dict[str, str]] = ()
     identifier_mappings: Sequence[dict[str, str]] = ()
 
-    def values(self) -> dict[str, Any]:
+    def values(self, *, collection: int = USERS) -> dict[str, Any]:
         """What `delivery.services.connections.connect` takes of it."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "destination"}
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "destination"}
+        if self.send_track is None:
+            found["send_track"] = collection == USERS
+        return found
 
 
 def computation_ref(audience: Audience) -> ComputationRef:
@@ -64,7 +72,7 @@ def connect(*, audience: Audience, spec: ConnectionSpec, connected_by: User | No
         space=audience.space,
         computation=computation_ref(audience),
         destination=spec.destination,
-        **spec.values(),
+        **spec.values(collection=audience.collection),
         first_sync=audience.include_historical,
         actor=connected_by,
     )

@@ -14,9 +14,19 @@ from audiences.models import Audience, ComputeStatus
 from audiences.services.locks import try_lock_space
 from delivery.models import FirstSync
 from delivery.services import first_sync as runs
+from delivery.services.account_members import INSIDE
 from delivery.services.emit import Change, emit_changes
+from profiles.models import ACCOUNTS
 
 SLICE_PROFILES = 2_000
+MISSED_ACCOUNTS = """
+SELECT s.profile_id FROM sent_value s
+WHERE s.space_id = %s AND s.connection_id = %s AND s.id_type = 'account' AND s.value = %s::jsonb
+AND NOT EXISTS (
+    SELECT 1 FROM membership m WHERE m.space_id = s.space_id AND m.audience_id = %s
+    AND m.profile_id = s.profile_id AND m.is_member
+)
+"""
 
 
 def open_runs() -> list[FirstSync]:
@@ -80,8 +90,11 @@ def _members_after(audience: Audience, profile_id: int, limit: int) -> list[int]
 
 
 def _missed_exits(audience: Audience, connection_id: int) -> list[int]:
-    """Profiles last sent as members that no longer are."""
+    """Profiles last sent as members that no longer are; of an account audience, accounts."""
     with database.cursor() as cursor:
+        if audience.collection == ACCOUNTS:
+            cursor.execute(MISSED_ACCOUNTS, [audience.space_id, connection_id, INSIDE, audience.pk])
+            return [row[0] for row in cursor.fetchall()]
         cursor.execute(
             """
             SELECT DISTINCT s.profile_id FROM sent_value s

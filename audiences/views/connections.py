@@ -70,6 +70,7 @@ def add(request: SpaceRequest, audience_id: str, destination_id: str) -> HttpRes
         destination=destination,
         space=request.space,
         computation_key=audience.key,
+        collection=audience.collection,
     )
     if form.is_valid():
         try:
@@ -136,6 +137,7 @@ def _form(request: SpaceRequest, connection: Connection, data: QueryDict | None)
         prefix="connection",
         initial=ConnectionForm.of(connection),
         computation_key=connection.computation_key,
+        collection=connection.collection,
     )
 
 

@@ -74,7 +74,7 @@ def computation_of(space: Space, connection: Connection) -> Computation:
 
 
 def call_kinds(connection: Connection) -> list[CallKind]:
-    """The calls of one change, in the order in which they are sent."""
+    """The calls of one change about a user, in the order in which they are sent."""
     kinds: list[CallKind] = []
     if connection.send_identify:
         kinds.append("identify")
@@ -135,7 +135,8 @@ class Templates:
             anonymous_id = email_anonymous_id(email)
         values = (user_id, anonymous_id, email, identity.device_id)
         names = tuple(extra) if extra else ()
-        shape = (kind, value, json is None, identity.device_type, names, *(one is None for one in values))
+        is_group = identity.group_id is not None
+        shape = (kind, value, json is None, is_group, identity.device_type, names, *(one is None for one in values))
         parts = self._parts.get(shape)
         if parts is None:
             parts = self._parts[shape] = self._build(
@@ -145,6 +146,8 @@ class Templates:
         for place, one in zip(PLACES, values, strict=False):
             if one is not None:
                 filled[place] = encode(one).decode()
+        if is_group:
+            filled[PLACES[5]] = encode(identity.group_id).decode()
         if extra:
             for number, text in enumerate(extra.values()):
                 filled[extra_place(number)] = text
@@ -172,6 +175,7 @@ class Templates:
                 device_id=places[3],
                 device_type=identity.device_type,
                 id_type=identity.id_type,
+                group_id=None if identity.group_id is None else PLACES[5],
             ),
             event_name=self._events[value],
             integrations=self._integrations,
@@ -186,9 +190,9 @@ def extra_place(number: int) -> str:
     return f"{_NONCE}-x{number}"
 
 
-# Stand for user id, anonymous id, e-mail, device id and message id; random, so that nobody's data holds them.
+# Stand for user id, anonymous id, e-mail, device id, message id and group id; random, so that nobody's data holds them.
 _NONCE = secrets.token_hex(8)
-PLACES = tuple(f"{_NONCE}-{number}" for number in range(5))
+PLACES = tuple(f"{_NONCE}-{number}" for number in range(6))
 VALUE_PLACE = f"{_NONCE}-v"
-SPLIT = re.compile(f'"({_NONCE}-(?:[0-4]|v|x[0-9]+))"')
+SPLIT = re.compile(f'"({_NONCE}-(?:[0-5]|v|x[0-9]+))"')
 encode = msgspec.json.encode

@@ -10,7 +10,7 @@ from delivery.selectors.identifier_types import identifier_types
 from delivery.services import activation
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
-from profiles.models import USERS
+from profiles.models import ACCOUNTS
 
 NAME_LENGTH = 255
 
@@ -35,18 +35,23 @@ def _destination_problems(connection: Connection, definition: DestinationDefinit
     if definition.kind == "list" and connection.computation_class == "trait":
         detail = f"{definition.name} takes lists of people, and a trait is not one. Choose an event destination."
         errors.append(FieldError(path="/destination", code="trait_to_list", detail=detail))
-    if connection.collection != USERS:
-        detail = "Only audiences of users are sent to destinations. Account audiences can be read through the API."
-        errors.append(FieldError(path="/destination", code="accounts", detail=detail))
     return errors
 
 
 def _call_problems(connection: Connection, definition: DestinationDefinition) -> list[FieldError]:
-    chosen = [kind for kind in ("identify", "track") if getattr(connection, f"send_{kind}")]
+    chosen = [kind for kind in ("identify", "track", "group") if getattr(connection, f"send_{kind}")]
+    is_of_accounts = connection.collection == ACCOUNTS
     if not chosen:
-        detail = "Choose at least one call: Identify, Track, or both."
-        return [FieldError(path="/send_track", code="required", detail=detail)]
-    return [
+        names = "Identify, Track or Group" if is_of_accounts else "Identify, Track, or both"
+        return [FieldError(path="/send_track", code="required", detail=f"Choose at least one call: {names}.")]
+    errors = []
+    if connection.send_group and not is_of_accounts:
+        detail = "Group calls are about accounts, and this is about users. Switch them off."
+        errors.append(FieldError(path="/send_group", code="users", detail=detail))
+    elif connection.send_group and definition.kind == "list":
+        detail = f"{definition.name} takes the users of the accounts as a list, and no Group calls. Switch them off."
+        errors.append(FieldError(path="/send_group", code="unsupported", detail=detail))
+    return errors + [
         FieldError(
             path=f"/send_{kind}",
             code="unsupported",

@@ -29,6 +29,7 @@ REMOVED_DETAIL = "The destination was removed from the computation before this c
 UPDATABLE = (
     "send_identify",
     "send_track",
+    "send_group",
     "send_mobile_ids",
     "enter_event",
     "exit_event",
@@ -67,6 +68,7 @@ def connect(
     destination: Destination,
     send_identify: bool = True,
     send_track: bool = True,
+    send_group: bool = False,
     send_mobile_ids: bool = False,
     enter_event: str = "Audience Entered",
     exit_event: str = "Audience Exited",
@@ -99,6 +101,7 @@ def connect(
         include_anonymous=computation.include_anonymous,
         send_identify=send_identify,
         send_track=send_track,
+        send_group=send_group,
         send_mobile_ids=send_mobile_ids,
         enter_event=enter_event.strip(),
         exit_event=exit_event.strip(),

@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from django.db import connection as database
 from django.db.models import QuerySet
 
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
-from delivery.services import counters, emit_lists, engage_sources, skipping, tallies
+from delivery.services import account_members, counters, emit_lists, engage_sources, skipping, tallies
+from delivery.services.account_members import GROUP_ID
 from delivery.services.calls import (
     Call,
     Templates,
@@ -56,7 +58,8 @@ from delivery.services.targets import (
     trait_sent,
 )
 from delivery.tasks import deliver, sync_lists
-from engine.payloads import integrations_for
+from engine.payloads import CallKind, integrations_for
+from profiles.models import ACCOUNTS
 from spaces.models import Space
 
 SLICE = 5_000
@@ -72,6 +75,7 @@ NO_CHOSEN_IDENTIFIER_DETAIL = (
     "The profile has none of the identifiers that ID Sync chose for this connection: {types}. It is sent when it gains "
     "one."
 )
+NO_GROUP_ID_DETAIL = "The account has no group id that a Group call could carry. It is sent when it gains one."
 NULL = "\\N"
 
 
@@ -86,6 +90,12 @@ class Change:
     profile_id: int
     value: bool
     json: str | None = None
+
+    def for_profile(self, profile_id: int) -> Change:
+        return Change(profile_id=profile_id, value=self.value, json=self.json)
+
+
+Part = Literal["all", "accounts", "users"]
 
 
 def connected_computations(*, space: Space, computation_ids: Sequence[str]) -> set[str]:
@@ -109,10 +119,14 @@ def emit_changes(
     connections: Sequence[Connection] | None = None,
     is_first_sync: bool = False,
     only: Mapping[int, Sequence[Identifier]] | None = None,
+    part: Part = "all",
 ) -> int:
     """Queue the calls that these changes cause; returns how many. Runs inside the caller's transaction.
 
     `only` names the identifiers of each profile that are sent, whatever was sent before: a repair.
+
+    Changes of accounts are sent for the account (Group) and for its users; `part` "accounts" leaves the users out, and
+    with "users" the changes are those of users already.
 
     Paused and removed connections and deleted destinations are passed over: nothing is queued for them. What a
     disabled destination misses is recorded (`skipping`).
@@ -138,30 +152,59 @@ def emit_changes(
         for connection in chosen:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EMIT_LOCK, connection.pk])
     emitted, first_id = 0, tallies.last_id()
-    id_types = looked_up(chosen)
     enriched = {one.pk: enriched_by(one, connector_of(one.destination)) for one in chosen}
-    paths = list({trait.path: None for traits in enriched.values() for trait in traits})
-    for start in range(0, len(changes), SLICE):
-        block = changes[start : start + SLICE]
-        ids = [change.profile_id for change in block]
-        identifiers = load_identifiers(space_id=space.pk, profile_ids=ids, types=id_types)
-        values = load_values(space_id=space.pk, profile_ids=ids, paths=paths)
-        for connection in chosen:
-            emitted += _emit_block(
-                space=space,
-                connection=connection,
-                names=names[connection.pk],
-                routing=routing,
-                changes=block,
-                identifiers=identifiers,
-                enriched=enriched[connection.pk],
-                values=values,
-                now=now,
-                is_first_sync=is_first_sync,
-                only=only,
-            )
+    for round_ in _rounds(space, chosen, changes, part=part, now=now):
+        id_types = [GROUP_ID] if round_.is_group else looked_up(round_.connections)
+        paths = list({trait.path: None for one in round_.connections for trait in enriched[one.pk]})
+        for start in range(0, len(round_.changes), SLICE):
+            block = round_.changes[start : start + SLICE]
+            ids = [change.profile_id for change in block]
+            identifiers = load_identifiers(space_id=space.pk, profile_ids=ids, types=id_types)
+            values = load_values(space_id=space.pk, profile_ids=ids, paths=paths)
+            for connection in round_.connections:
+                emitted += _emit_block(
+                    space=space,
+                    connection=connection,
+                    names=names[connection.pk],
+                    routing=routing,
+                    changes=block,
+                    identifiers=identifiers,
+                    enriched=enriched[connection.pk],
+                    values=values,
+                    now=now,
+                    is_first_sync=is_first_sync,
+                    only=only,
+                    is_group=round_.is_group,
+                )
     _wake([one for one in chosen if one.destination.is_enabled])
     return emitted - sum(skipping.skip(connection, after_id=first_id, now=now) for connection in resting)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    """Changes of one kind of profile over some connections. `is_group`: of accounts, sent by Group."""
+
+    connections: Sequence[Connection]
+    changes: Sequence[Change]
+    is_group: bool = False
+
+
+def _rounds(
+    space: Space, connections: Sequence[Connection], changes: Sequence[Change], *, part: Part, now: datetime
+) -> list[_Round]:
+    users = [one for one in connections if one.collection != ACCOUNTS or part == "users"]
+    rounds = [_Round(connections=users, changes=changes)] if users else []
+    for connection in connections:
+        if connection.collection != ACCOUNTS or part == "users":
+            continue
+        account_members.mark(space=space, connection=connection, changes=changes, now=now)
+        is_list = connector_of(connection.destination).kind == "list"
+        if connection.send_group and not is_list:
+            rounds.append(_Round(connections=[connection], changes=changes, is_group=True))
+        if part == "all" and (is_list or call_kinds(connection)):
+            own = account_members.of_users(space=space, connection=connection, changes=changes)
+            rounds.append(_Round(connections=[connection], changes=own))
+    return rounds
 
 
 def _emit_block(
@@ -177,13 +220,17 @@ def _emit_block(
     now: datetime,
     is_first_sync: bool,
     only: Mapping[int, Sequence[Identifier]] | None,
+    is_group: bool,
 ) -> int:
     sent = load_sent(
         space_id=space.pk, connection_id=connection.pk, profile_ids=[change.profile_id for change in changes]
     )
-    id_sync = id_sync_of(connection)
+    id_sync = None if is_group else id_sync_of(connection)
     types = allowed_types(connection) if id_sync is None else id_sync.types
     newest = newest_only(connection, types)
+    if is_group:
+        # F142: one call an account, also when several group ids were merged into it.
+        types = newest = [GROUP_ID]
     calls: list[Call] = []
     unknown: list[int] = []
     noted = Noted()
@@ -226,13 +273,17 @@ def _emit_block(
         if connector_of(connection.destination).kind == "list":
             emitted = emit_lists.queue(space=space, connection=connection, names=names, calls=calls, now=now)
         else:
-            emitted = _queue(space=space, connection=connection, names=names, calls=calls, now=now)
+            kinds: list[CallKind] = ["group"] if is_group else call_kinds(connection)
+            emitted = _queue(space=space, connection=connection, kinds=kinds, names=names, calls=calls, now=now)
         remember(space=space, connection=connection, calls=calls, now=now)
     note(space=space, connection=connection, noted=noted, now=now)
-    detail = _unknown_detail(connection, types if id_sync is not None else None)
-    _count(space=space, connection=connection, emitted=emitted.total(), unknown=unknown, detail=detail, now=now)
+    detail = NO_GROUP_ID_DETAIL if is_group else _unknown_detail(connection, types if id_sync is not None else None)
+    kind = "group" if is_group else _kind_of_unknown(connection)
+    _count(
+        space=space, connection=connection, emitted=emitted.total(), unknown=unknown, kind=kind, detail=detail, now=now
+    )
     passed_over = routing.passed_over(connection.destination_id, names, now=now)
-    _tally(connection, emitted, unknown=len(unknown), passed_over=passed_over, before_id=before_id, now=now)
+    _tally(connection, emitted, unknown=len(unknown), kind=kind, passed_over=passed_over, before_id=before_id, now=now)
     return emitted.total()
 
 
@@ -284,10 +335,15 @@ def _with_identifier(found: dict[str, str] | None, id_sync: IdSync, identifier: 
 
 
 def _queue(
-    *, space: Space, connection: Connection, names: list[str], calls: list[Call], now: datetime
+    *,
+    space: Space,
+    connection: Connection,
+    kinds: Sequence[CallKind],
+    names: list[str],
+    calls: list[Call],
+    now: datetime,
 ) -> Counter[tuple[str, str]]:
     """Returns how many calls of each (kind, event name)."""
-    kinds = call_kinds(connection)
     templates = Templates(
         computation=computation_of(space, connection),
         integrations=integrations_for(names),
@@ -328,14 +384,20 @@ def _column(text: str) -> str:
 
 
 def _count(
-    *, space: Space, connection: Connection, emitted: int, unknown: list[int], detail: str, now: datetime
+    *,
+    space: Space,
+    connection: Connection,
+    emitted: int,
+    unknown: list[int],
+    kind: str,
+    detail: str,
+    now: datetime,
 ) -> None:
     """The books: what was queued, and whom nothing can be sent to (filtered, with a reason, in the log)."""
     counts = [Count.of(connection, counters.EMITTED, calls=emitted + len(unknown))]
     if unknown:
         counts.append(Count.of(connection, Outcome.FILTERED, reason=NO_IDENTIFIER, calls=len(unknown)))
         time = now.isoformat()
-        kind = _kind_of_unknown(connection)
         with database.cursor() as cursor:
             cursor.execute("SELECT nextval('delivery_id_seq') FROM generate_series(1, %s)", [len(unknown)])
             ids = [row[0] for row in cursor.fetchall()]
@@ -358,6 +420,7 @@ def _tally(
     emitted: Counter[tuple[str, str]],
     *,
     unknown: int,
+    kind: str,
     passed_over: Sequence[int],
     before_id: int,
     now: datetime,
@@ -367,11 +430,10 @@ def _tally(
         return
     ids = {"first_id": before_id, "last_id": tallies.last_id()}
     counted = [
-        Tally.of(connection, tallies.EMITTED, created_at=now, kind=kind, event=event, calls=calls, **ids)
-        for (kind, event), calls in emitted.items()
+        Tally.of(connection, tallies.EMITTED, created_at=now, kind=one, event=event, calls=calls, **ids)
+        for (one, event), calls in emitted.items()
     ]
     if unknown:
-        kind = _kind_of_unknown(connection)
         counted.append(Tally.of(connection, tallies.EMITTED, created_at=now, kind=kind, calls=unknown, **ids))
         counted.append(
             Tally.of(connection, Outcome.FILTERED, created_at=now, kind=kind, reason=NO_IDENTIFIER, calls=unknown)
@@ -382,12 +444,12 @@ def _tally(
             *(
                 replace(
                     Tally.of(
-                        connection, tallies.UNADDRESSED, created_at=now, kind=kind, event=event, calls=calls, **ids
+                        connection, tallies.UNADDRESSED, created_at=now, kind=one, event=event, calls=calls, **ids
                     ),
                     destination_id=destination_id,
                 )
                 for destination_id in passed_over
-                for (kind, event), calls in emitted.items()
+                for (one, event), calls in emitted.items()
             ),
         ]
     )

@@ -98,6 +98,7 @@ def repair_slice(*, connection_id: int, people: int = SLICE_PEOPLE) -> bool:
             now=timezone.now(),
             connections=[connection],
             only=only,
+            part="users",
         )
     if not queued:
         connection.repair_asked_at = None

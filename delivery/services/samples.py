@@ -26,7 +26,7 @@ def connected_of(connection: Connection) -> Connected:
         computation_key=connection.computation_key,
         computation_name=connection.computation_name,
         computation_class=connection.computation_class,
-        kinds=tuple(call_kinds(connection)),
+        kinds=(*call_kinds(connection), *(["group"] if connection.send_group else [])),
         enter_event=connection.enter_event,
         exit_event=connection.exit_event,
         external_audience_id=connection.external_audience_id,

@@ -16,6 +16,7 @@ from destinations.kit.definition import DestinationDefinition
 from engine.payloads import Identity, email_anonymous_id
 
 USER_ID, EMAIL, ANONYMOUS_ID = "user_id", "email", "anonymous_id"
+GROUP_ID = "group_id"
 MOBILE_TYPES = {"ios.idfa": "ios", "android.idfa": "android"}
 LOOKED_UP = [USER_ID, EMAIL, ANONYMOUS_ID, *MOBILE_TYPES]
 # Of the profile's identifiers, those that have a place of their own in a call.
@@ -236,6 +237,8 @@ def identity_of(identifier: Identifier, identifiers: Identifiers) -> Identity:
     id_type, value = identifier
     if id_type == USER_ID:
         return Identity(user_id=value)
+    if id_type == GROUP_ID:
+        return Identity(group_id=value, id_type=GROUP_ID)
     if id_type == EMAIL:
         return Identity(email=value, user_id=identifiers.latest(USER_ID), id_type=EMAIL)
     if id_type == ANONYMOUS_ID:
