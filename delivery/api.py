@@ -141,6 +141,12 @@ class DestinationTraitsView(SpaceAPIView):
         return Response({"trait_mappings": rows})
 
 
+LIST_FILTERS = (
+    *("connection", "destination", "computation", "profile", "person", "message_id", "reason", "kind"),
+    *("from", "to", "after", "before"),
+)
+
+
 class DeliveryListView(SpaceAPIView):
     serializer_class = CallPageSerializer
 
@@ -148,7 +154,7 @@ class DeliveryListView(SpaceAPIView):
         operation_id="deliveries_list",
         parameters=[
             OpenApiParameter("status", str, enum=STATUSES),
-            *(OpenApiParameter(name, str) for name in ("connection", "profile", "message_id", "after", "before")),
+            *(OpenApiParameter(name, str) for name in LIST_FILTERS),
             OpenApiParameter("limit", int),
         ],
         responses=CallPageSerializer,

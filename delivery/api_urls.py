@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from delivery import api, drift_api
+from delivery import api, drift_api, replay_api
 
 urlpatterns = [
     path("connections/<str:connection>/", api.ConnectionDetailView.as_view()),
@@ -14,4 +14,15 @@ urlpatterns = [
     path("destinations/<str:destination>/traits/", api.DestinationTraitsView.as_view()),
     path("deliveries/", api.DeliveryListView.as_view()),
     path("deliveries/replay/", api.ReplayView.as_view()),
+    path("deliveries/<int:delivery>/retry/", replay_api.DeliveryRetryView.as_view()),
+    path("deliveries/<int:delivery>/cancel/", replay_api.DeliveryCancelView.as_view()),
+    path("trace/", replay_api.TraceView.as_view()),
+    path("dead-letters/", replay_api.DeadLettersView.as_view()),
+    path("replays/", replay_api.ReplayListView.as_view()),
+    path("replays/preview/", replay_api.ReplayPreviewView.as_view()),
+    path("replays/<str:run>/", replay_api.ReplayRunView.as_view()),
+    path("replays/<str:run>/messages/", replay_api.ReplayItemsView.as_view()),
+    path("replays/<str:run>/pause/", replay_api.ReplayPauseView.as_view()),
+    path("replays/<str:run>/resume/", replay_api.ReplayResumeView.as_view()),
+    path("replays/<str:run>/cancel/", replay_api.ReplayCancelView.as_view()),
 ]

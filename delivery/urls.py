@@ -11,11 +11,7 @@ app_name = "delivery"
 urlpatterns = [
     path("", include("delivery.urls_overview")),
     path("delivery/connections/", pages.overview, name="books"),
-    path("delivery/calls/", pages.calls, name="calls"),
-    path("delivery/calls/<int:call_id>/", pages.call, name="call"),
-    path("delivery/calls/<int:call_id>/retry/", pages.call_replay, name="call_replay"),
-    path("delivery/dead-letters/", pages.dead_letters, name="dead_letters"),
-    path("delivery/dead-letters/retry/", pages.replay_all, name="replay_all"),
+    path("", include("delivery.urls_calls")),
     path("delivery/traits.json", activation.traits, name="trait_options"),
     path("delivery/connections/<slug:connection_id>/recent/", fragments.connection_recent, name="connection_recent"),
     path("delivery/connections/<slug:connection_id>/drift/", drift.drift, name="drift"),

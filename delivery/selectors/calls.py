@@ -212,7 +212,6 @@ def _find(
         "now": timezone.now(),
         "profile": wanted.profile_id,
         "message": wanted.message_id,
-        "connections": [],
     }
     shared = ["l.id < %(below)s"] + (["l.id > %(above)s"] if above is not None else [])
     if wanted.dead is not None:

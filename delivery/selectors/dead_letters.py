@@ -9,6 +9,8 @@ from typing import Any, Self
 from django.db import connection as database
 
 from delivery.models import Connection
+from destinations.models import Destination
+from profiles.models import Profile
 from spaces.models import Space
 
 DESTINATION_DISABLED = "DESTINATION_DISABLED"
@@ -144,3 +146,23 @@ def why_not(connection: Connection | None) -> str:
     if not connection.is_enabled:
         return f"the connection of {connection.computation_name} to {connection.destination.name} is paused"
     return ""
+
+
+def as_query(space: Space, selection: Selection) -> dict[str, str]:
+    """The parameters of the page that shows the selection; ids have none."""
+    query: dict[str, str] = {}
+    if selection.connection_id is not None:
+        connection = Connection.objects.in_space(space).filter(pk=selection.connection_id).first()
+        query["connection"] = connection.public_id if connection is not None else ""
+    if selection.destination_id is not None:
+        destination = Destination.objects.in_space(space).filter(pk=selection.destination_id).first()
+        query["destination"] = destination.public_id if destination is not None else ""
+    if selection.profile_id is not None:
+        profile = Profile.objects.in_space(space).filter(id=selection.profile_id).first()
+        query["profile"] = profile.segment_id if profile is not None else ""
+    query |= {"reason": selection.reason or "", "message_id": selection.message_id or ""}
+    query |= {
+        name: moment.isoformat() if moment is not None else ""
+        for name, moment in (("from", selection.since), ("to", selection.until))
+    }
+    return {name: value for name, value in query.items() if value}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from django.http import Http404
 
 from common.errors import FieldError, ProductError
@@ -18,6 +20,8 @@ from profiles.models import ACCOUNTS, USERS, Profile
 from profiles.selectors.search import clean_query, profile_by_segment_id, search_profiles
 from spaces.models import Member, Space
 
+# An e-mail address inside of a text.
+ADDRESS = re.compile(r"[^@\s\"'<>&=,;:/?]+(?:@|%40)[^@\s\"'<>&=,;:/?]+\.[A-Za-z]{2,}")
 KINDS = ("identify", "track", "group", "add", "remove")
 
 
@@ -155,4 +159,20 @@ def find_person(space: Space, text: str) -> Profile | None:
 
 def shows(member: Member) -> Callable[[Any], Any]:
     """How payloads are shown to this member: as they are, or without personal data."""
-    return (lambda value: value) if member.has_pii_access else masked
+    return (lambda value: value) if member.has_pii_access else _without_personal_data
+
+
+def _without_personal_data(value: Any) -> Any:
+    """`masked`, also inside of texts: bodies of requests are JSON, or hold addresses somewhere."""
+    if isinstance(value, dict):
+        return {name: _without_personal_data(item) for name, item in masked(value).items()}
+    if isinstance(value, list):
+        return [_without_personal_data(item) for item in masked(value)]
+    if not isinstance(value, str):
+        return masked(value)
+    if value[:1] in {"{", "["}:
+        try:
+            return msgspec.json.encode(_without_personal_data(msgspec.json.decode(value))).decode()
+        except msgspec.DecodeError:
+            pass
+    return ADDRESS.sub(lambda found: str(masked(found[0].replace("%40", "@"))), value)

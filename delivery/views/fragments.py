@@ -14,7 +14,8 @@ from delivery.selectors import books
 from delivery.selectors.calls import CallFilter, call_page
 from delivery.selectors.lookups import find_connection
 from delivery.services.destination_traits import always_sent
-from delivery.views.pages import calls_url, equation
+from delivery.views.common import calls_url
+from delivery.views.pages import equation
 from destinations import catalog
 from destinations.models import Destination
 from spaces.access import SpaceRequest, space_view
