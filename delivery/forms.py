@@ -85,7 +85,10 @@ class ConnectionForm(RowForm):
     @staticmethod
     def of(connection: Connection) -> dict[str, Any]:
         """`initial` of an existing connection."""
-        return {name: getattr(connection, name) for name in (*FIELDS, *LISTS)}
+        found = {name: getattr(connection, name) for name in (*FIELDS, *LISTS)}
+        if connection.collection != ACCOUNTS:
+            del found["send_group"]
+        return found
 
     @cached_property
     def definition(self) -> DestinationDefinition | None:
