@@ -13,6 +13,7 @@ from delivery.models import Connection, DestinationTraits
 from delivery.tests.builders import make_connection, make_destination, rows
 from delivery.tests.emitting import emit, payloads
 from destinations import catalog
+from destinations.services.mappings import set_mapping_enabled, update_mapping
 from spaces.models import Space
 from tests.factories import make_profile
 
@@ -240,3 +241,20 @@ def test_the_chosen_calls_go_out(space: Space, identify: bool, track: bool, kind
     emit(space, make_profile(space=space), True)
 
     assert [call["type"] for call in payloads(connection)] == kinds
+
+
+def test_enabled_mappings_ask_for_traits(space: Space) -> None:
+    """ux.md §6, Enrich: while a mapping is enabled, calls to its destination carry the traits it asks for."""
+    connection = make_connection(space=space, send_identify=True)
+    mapping = connection.destination.mappings.get()
+    update_mapping(mapping=mapping, actor=None, enrichments=["plan", "address.city"])
+    profile = make_profile(space=space, traits={"plan": "gold", "address": {"city": "Oslo"}, "secret": "x"})
+
+    emit(space, profile, True)
+    identify, track = payloads(connection)
+    set_mapping_enabled(mapping=mapping, actor=None, is_enabled=False)
+    emit(space, profile, False)
+
+    assert identify["traits"] == {"plan": "gold", "address": {"city": "Oslo"}, "big_spenders": True}
+    assert track["properties"]["plan"] == "gold"
+    assert payloads(connection)[2]["traits"] == {"big_spenders": False}
