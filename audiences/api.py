@@ -1,4 +1,4 @@
-"""REST: audiences, their members, previews and connections, through the same services as the pages."""
+"""REST: audiences, their members and connections, through the same services as the pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rest_framework.views import APIView
 
 from audiences.models import Audience
 from audiences.selectors import audiences as selectors
-from audiences.selectors.preview import preview_report
+from audiences.selectors.folders import get_folder
+from audiences.selectors.members import member_page
 from audiences.serializers import (
     AudienceChangeSerializer,
     AudienceConnectionSerializer,
@@ -22,13 +23,13 @@ from audiences.serializers import (
     ConnectionInputSerializer,
     MembersSerializer,
     PersonSerializer,
-    PreviewInputSerializer,
-    PreviewSerializer,
     connection_spec,
 )
 from audiences.services import audiences as services
 from audiences.services.connections import connect, live_connections
+from audiences.services.folders import move_audiences
 from common.api import page_limit, whole_number
+from common.errors import InvalidError
 from engine import conditions
 from spaces.api_base import SpaceAPIView
 
@@ -80,11 +81,20 @@ class AudienceDetailView(AudienceView):
         data = dict(sent.validated_data)
         enabled = data.pop("enabled", None)
         audience = self.audience()
+        if "folder" in data:
+            self._move(audience, data.pop("folder"))
         if data:
             audience = services.update_audience(audience=audience, changed_by=self.actor, **data)
         if enabled is not None:
             audience = services.set_enabled(audience=audience, is_enabled=enabled, changed_by=self.actor)
+        audience.refresh_from_db(fields=["folder"])
         return Response(AudienceSerializer(audience).data)
+
+    def _move(self, audience: Audience, wanted: str | None) -> None:
+        folder = get_folder(self.space, wanted) if wanted else None
+        if wanted and folder is None:
+            raise InvalidError.at("/folder", f"This space has no folder with the id {wanted}.", "not_found")
+        move_audiences(space=self.space, audience_ids=[audience.public_id], folder=folder, moved_by=self.actor)
 
     @extend_schema(operation_id="audiences_delete", responses={204: None})
     def delete(self, request: Request, **kwargs: Any) -> Response:
@@ -96,17 +106,27 @@ class AudienceDetailView(AudienceView):
 class AudienceMembersView(AudienceView):
     @extend_schema(
         operation_id="audiences_members",
-        parameters=[OpenApiParameter("after", int), OpenApiParameter("limit", int)],
+        parameters=[
+            OpenApiParameter("after", int),
+            OpenApiParameter("limit", int),
+            OpenApiParameter("q", str, description="The beginning of any identifier; answers one page of at most 200."),
+        ],
         responses=MembersSerializer,
     )
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The members, a keyset page at a time."""
         limit, after = page_limit(request), whole_number(request, "after", default=0)
-        people, following = selectors.members(audience=self.audience(), after=after, limit=limit)
+        page = member_page(
+            audience=self.audience(),
+            shows_pii=self.member.has_pii_access,
+            after=after,
+            limit=limit,
+            text=request.query_params.get("q", ""),
+        )
         url = None
-        if following is not None:
-            url = f"{request.build_absolute_uri(request.path)}?after={following}&limit={limit}"
-        return Response({"next": url, "results": [PersonSerializer(person).data for person in people]})
+        if page.following is not None:
+            url = f"{request.build_absolute_uri(request.path)}?after={page.following}&limit={limit}"
+        return Response({"next": url, "results": [PersonSerializer(row.person).data for row in page.rows]})
 
 
 class AudienceConnectionsView(AudienceView):
@@ -128,18 +148,6 @@ class AudienceConnectionsView(AudienceView):
         spec = connection_spec(self.space, dict(sent.validated_data))
         connection = connect(audience=self.audience(), spec=spec, connected_by=self.actor)
         return Response(AudienceConnectionSerializer(connection).data, status=status.HTTP_201_CREATED)
-
-
-class AudiencePreviewView(SpaceAPIView):
-    serializer_class = PreviewSerializer
-
-    @extend_schema(operation_id="audiences_preview", request=PreviewInputSerializer, responses=PreviewSerializer)
-    def post(self, request: Request, **kwargs: Any) -> Response:
-        """Count and sample of a definition; nothing is saved."""
-        sent = PreviewInputSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        preview = preview_report(space=self.space, **sent.validated_data)
-        return Response(PreviewSerializer(preview).data)
 
 
 class ConditionSchemaView(APIView):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from audiences.models import Audience
 from audiences.services.audiences import update_audience
+from audiences.services.cloning import portable
 from audiences.services.definitions import DefinitionError
 from audiences.views import builder_drafts
 from audiences.views.audiences import audience_context, get_audience
@@ -27,8 +28,9 @@ from audiences.views.builder_surface import (
 )
 from common.errors import ConflictError
 from engine import conditions
-from spaces.access import SpaceRequest, space_view
-from spaces.models import Role
+from spaces.access import SpaceRequest, allows, space_view
+from spaces.models import Role, Space
+from spaces.selectors import memberships_of, spaces_of
 
 
 def _surface(request: SpaceRequest, audience: Audience, draft: Draft) -> Surface:
@@ -103,28 +105,51 @@ def _save(request: SpaceRequest, audience: Audience, draft: Draft, surface: Surf
     return redirect("audiences:overview", space=request.space.slug, audience_id=audience.public_id)
 
 
-def _copy(request: SpaceRequest, draft: Draft, *, name: str) -> HttpResponse:
-    """Go on in New with these rows."""
+def _copy(request: SpaceRequest, draft: Draft, *, name: str, space: Space | None = None) -> HttpResponse:
+    """Go on in New with these rows, in another space if one is given."""
     copy = builder_drafts.draft_of(
         None,
         include_anonymous=draft.include_anonymous,
         include_historical=draft.include_historical,
         name=name,
     )
-    copy.fields, copy.collection = draft.fields, draft.collection
-    builder_drafts.keep(request, copy)
+    copy.fields, copy.collection, copy.description = draft.fields, draft.collection, draft.description
+    space = space or request.space
+    builder_drafts.keep(request, copy, space=space)
     query = urlencode({"draft": copy.id})
-    return redirect(f"{reverse('audiences:new', kwargs={'space': request.space.slug})}?{query}")
+    return redirect(f"{reverse('audiences:new', kwargs={'space': space.slug})}?{query}")
 
 
 @space_view(Role.USER)
 @require_GET
 def clone(request: SpaceRequest, audience_id: str) -> HttpResponse:
-    """New, prefilled with an audience's definition and options. Nothing is created until it is said so there."""
+    """New, prefilled with an audience's definition and options, in this space or that of `?into=`.
+
+    Nothing is created until it is said so there; what the other space lacks is shown in its configure step.
+    """
     audience = get_audience(request, audience_id)
+    others = _other_spaces(request)
+    wanted = request.GET.get("into", "")
+    if not wanted and others:
+        context = audience_context(request, audience, "overview") | {"others": others}
+        return render(request, "audiences/audience_clone.html", context)
+    space = next((other for other in others if other.slug == wanted), request.space)
+    if wanted not in {"", space.slug}:
+        raise Http404("There is no such space, or you cannot change audiences there.")
     draft = builder_drafts.draft_of(
-        audience.definition,
+        portable(audience, space),
         include_anonymous=audience.include_anonymous,
         include_historical=audience.include_historical,
+        description=audience.description,
     )
-    return _copy(request, draft, name=f"{audience.name} (copy)")
+    return _copy(request, draft, name=f"{audience.name} (copy)", space=space)
+
+
+def _other_spaces(request: SpaceRequest) -> list[Space]:
+    """Spaces in which the user may make audiences, other than this one."""
+    roles = {member.workspace_id: member for member in memberships_of(request.user)}
+    return [
+        space
+        for space in spaces_of(request.user)
+        if space.pk != request.space.pk and allows(roles[space.workspace_id], Role.USER)
+    ]

@@ -80,10 +80,15 @@ def offers_of(space: Space, draft: Draft, posted: QueryDict | None = None) -> li
                     prefix=name,
                     initial=draft.choices.get(name),
                     computation_key=draft.key,
+                    collection=collection_of(draft),
                 ),
             )
         )
     return found
+
+
+def collection_of(draft: Draft) -> int:
+    return ACCOUNTS if draft.collection == "accounts" else USERS
 
 
 def take_choices(draft: Draft, offers: list[Offer]) -> bool:
@@ -127,7 +132,7 @@ def _unsaved(space: Space, draft: Draft, offer: Offer) -> Connection:
         destination=offer.destination,
         computation_class="audience",
         computation_key=draft.key,
-        collection=ACCOUNTS if draft.collection == "accounts" else USERS,
+        collection=collection_of(draft),
         include_anonymous=draft.include_anonymous,
         **values,
     )

@@ -14,6 +14,7 @@ from audiences.builder.fields import from_fields, to_fields
 from audiences.builder.reading import rows_of
 from audiences.builder.rows import Group
 from spaces.access import SpaceRequest
+from spaces.models import Space
 
 SESSION_KEY = "audience_drafts"
 MOST_DRAFTS = 10
@@ -88,11 +89,11 @@ def load(request: SpaceRequest, draft_id: str) -> Draft | None:
     return Draft(**stored, fields=fields)
 
 
-def keep(request: SpaceRequest, draft: Draft) -> None:
-    """Store the draft; the oldest of many make room."""
+def keep(request: SpaceRequest, draft: Draft, *, space: Space | None = None) -> None:
+    """Store the draft, for another space if one is given; the oldest of many make room."""
     draft.kept_at = timezone.now().isoformat()
     drafts = dict(request.session.get(SESSION_KEY, {}))
-    drafts.pop(name := f"{request.space.pk}:{draft.id}", None)
+    drafts.pop(name := f"{(space or request.space).pk}:{draft.id}", None)
     drafts[name] = asdict(draft)
     newest = sorted(drafts, key=lambda each: str(drafts[each]["kept_at"]))[-MOST_DRAFTS:]
     request.session[SESSION_KEY] = {each: drafts[each] for each in newest}

@@ -1,6 +1,7 @@
 // The audience builder: posts the form when its shape changes, keeps the draft, keys on rows, focus after swaps.
 import { announce, on } from "../js/dom.js";
 import { addShortcut } from "../js/shortcuts.js";
+import { dragRows } from "./dragging.js";
 import { rowKey, suggestFor } from "./rows.js";
 
 const KEEP_AFTER_MS = 1000;
@@ -82,6 +83,13 @@ if (form) {
       return;
     }
     rowKey(form, event);
+  });
+
+  dragRows(form, (from, where) => {
+    const button = byId("builder-move");
+    if (!button) return;
+    button.value = `move:${from}:${where}`;
+    button.click();
   });
 
   addShortcut("Run the preview", "Ctrl", "Enter");
