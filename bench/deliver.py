@@ -26,9 +26,10 @@ PEOPLE = 20_000
 
 
 @contextmanager
-def sink() -> Iterator[str]:
+def sink(answer: str = "ok") -> Iterator[str]:
+    """A receiver in a process of its own that answers 200 with this body."""
     with subprocess.Popen(
-        [sys.executable, "-m", "bench.sink"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "bench.sink", answer], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}/in"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+BODY = (sys.argv[1] if len(sys.argv) > 1 else "ok").encode()
+TYPE = b"application/json" if BODY.startswith(b"{") else b"text/plain"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (TYPE, len(BODY), BODY)
 LENGTH = b"content-length:"
 
 

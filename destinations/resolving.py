@@ -9,6 +9,7 @@ from destinations.kit.definition import HOOK_KEYS
 from engine import mapping as mapping_kit
 from engine.mapping.fields import Condition, Field
 from engine.mapping.payload import PayloadError, prepare_payload
+from engine.mapping.quick_payload import compile_payload
 
 # Members that steer the framework and are no part of a payload.
 STEERING = frozenset({"enable_batching", "batch_size", "batch_keys", "batch_bytes"})
@@ -29,7 +30,6 @@ class Resolver:
     """
 
     def __init__(self, mapping: Mapping[str, Any], fields: Sequence[Field], *, is_batch: bool = False) -> None:
-        self._is_batch = is_batch
         kept = {
             key: value
             for key, value in mapping.items()
@@ -45,6 +45,7 @@ class Resolver:
             places = " ".join(f"{problem.path or '/'}: {problem.message}" for problem in error.problems)
             raise MappingProblem(f"The field mapping is not valid. {places}") from error
         self._fields = tuple(field for field in declared if field.key not in fixed_fields)
+        self._prepare = compile_payload(self._fields, is_batch=is_batch)
         self._free_objects = _free_objects(rest, self._fields)
 
     def payload(self, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +56,7 @@ class Resolver:
                 key for key, value in resolved.items() if type(value) is dict
             }:
                 return {**self._fixed, **resolved}
-            return {**self._fixed, **prepare_payload(resolved, self._fields, is_batch=self._is_batch)}
+            return {**self._fixed, **self._prepare(resolved)}
         except (mapping_kit.MappingError, PayloadError) as error:
             raise MappingProblem(str(error)) from error
 

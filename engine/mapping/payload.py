@@ -77,7 +77,7 @@ def coerce_payload(payload: dict[str, Any], fields: Sequence[Field]) -> dict[str
     """Check and coerce a cleaned payload; members without declaration are removed. Raises PayloadError."""
     problems: list[PayloadProblem] = []
     declared = tuple(fields)
-    _check_conditions(payload, declared, problems)
+    check_conditions(payload, declared, problems)
     lists = {field.key for field in declared if field.multiple}
     wrapped = {key: [value] if key in lists and _is_single(value) else value for key, value in payload.items()}
     coerced = _members(wrapped, declared, "", _ROOT, keeps_others=False, problems=problems)
@@ -301,7 +301,8 @@ def _bound_problem(value: Any, field: Field) -> str | None:
     return None
 
 
-def _check_conditions(payload: dict[str, Any], fields: tuple[Field, ...], problems: list[PayloadProblem]) -> None:
+def check_conditions(payload: dict[str, Any], fields: tuple[Field, ...], problems: list[PayloadProblem]) -> None:
+    """Collect what is missing and required on a condition; `payload` is cleaned."""
     for field in fields:
         required = field.required
         if isinstance(required, Condition) and field.key not in payload and condition_holds(required, payload):

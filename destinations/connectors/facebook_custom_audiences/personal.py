@@ -90,21 +90,34 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], Callable[[str], str] | None]] = {
 }
 
 
+def _by_member() -> dict[str, list[tuple[int, str, Callable[[str], str] | None]]]:
+    """Member of the payload → (column, key inside of it or "", what is done before hashing)."""
+    found: dict[str, list[tuple[int, str, Callable[[str], str] | None]]] = {}
+    for column, (path, normalize) in enumerate(COLUMNS.values()):
+        found.setdefault(path[0], []).append((column, path[1] if len(path) > 1 else "", normalize))
+    return found
+
+
+_BY_MEMBER = _by_member()
+_EMPTY = [""] * len(COLUMNS)
+
+
 def row(payload: Mapping[str, Any]) -> list[str]:
     """One person in the order of COLUMNS; what is missing is ""."""
-    person = {**payload, "birth": _birth(payload.get("birth") or {})}
-    return [_value(person, path, normalize) for path, normalize in COLUMNS.values()]
+    told = _EMPTY.copy()
+    for member, value in payload.items():
+        columns = _BY_MEMBER.get(member)
+        if not columns or not value:
+            continue
+        if member == "birth":
+            value = _birth(value)  # noqa: PLW2901 - the same, read
+        for column, key, normalize in columns:
+            found = value if not key else value.get(key) if isinstance(value, Mapping) else None
+            if found is not None and found != "":
+                told[column] = str(found) if normalize is None else hashed(str(found), normalize)
+    return told
 
 
 def _birth(told: Mapping[str, Any]) -> Mapping[str, Any]:
     whole = _DATE.match(str(told.get("day") or "").strip())
     return dict(zip(("year", "month", "day"), whole.groups(), strict=True)) if whole else told
-
-
-def _value(person: Mapping[str, Any], path: tuple[str, ...], normalize: Callable[[str], str] | None) -> str:
-    found: Any = person
-    for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    if found is None or found == "":
-        return ""
-    return str(found) if normalize is None else hashed(str(found), normalize)
