@@ -35,6 +35,7 @@ WITH named AS (
 SELECT found.* FROM named CROSS JOIN LATERAL (
     SELECT e.type, e.name, e.ts, e.received_at, e.message_id, e.user_id, e.anonymous_id, e.properties::text, e.context
     FROM event e WHERE e.space_id = %(space)s AND e.type = named.type AND e.name = named.name
+    AND e.profile_id > 0
     ORDER BY e.ts DESC LIMIT %(each)s
 ) found ORDER BY found.ts DESC
 """

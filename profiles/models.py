@@ -108,7 +108,7 @@ class ExternalId(models.Model):
 
     class Meta:
         db_table = "external_id"
-        indexes = [models.Index(fields=["space_id", "profile_id"], name="external_id_profile")]
+        indexes = [models.Index(fields=["profile_id", "space_id"], name="external_id_profile")]
 
 
 class AccountLink(models.Model):

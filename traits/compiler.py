@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from audiences.compiler.builder import Builder
+from audiences.compiler.builder import BY_NAME, Builder
 from audiences.compiler.occurrences import Occurrences, occurrences, property_value
 from audiences.compiler.references import NO_REFERENCES
 from audiences.compiler.scopes import Everyone, Scope, TheseProfiles, within
@@ -232,7 +232,7 @@ class TraitBuilder(Builder):
         if isinstance(scope, TheseProfiles):
             # As for few profiles: one look-up a user by the primary key, whatever the statistics say.
             return f"{linked} CROSS JOIN LATERAL ({events} OFFSET 0) e"
-        return f"{linked} JOIN event e ON e.profile_id = l.profile_id AND {asked}"
+        return f"{linked} JOIN event e ON e.profile_id = l.profile_id AND {BY_NAME} AND {asked}"
 
 
 def _one_collection(inputs: Sequence[TraitInput]) -> str:

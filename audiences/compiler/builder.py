@@ -33,6 +33,8 @@ from engine.conditions.profile_state import KNOWN_IDENTIFIERS, Options
 from profiles.models import ACCOUNTS, USERS
 
 COLLECTIONS = {"users": USERS, "accounts": ACCOUNTS}
+BY_NAME = "e.profile_id > 0"
+"""Always true; a statement that says it may read events by their name, over all profiles (profiles/migrations)."""
 MOST_IN_ONE_PASS = 24
 MOST_PASSES = 12
 
@@ -155,9 +157,9 @@ class Builder:
     def _has_identifier(self, kinds: Sequence[str]) -> str:
         statement = self.statement
         tests = [
-            f"x.space_id = {statement.space}",
+            # The operators hide the columns: by the primary key, each profile would read everybody's identifiers.
+            f"x.space_id + 0 = {statement.space}",
             "x.profile_id = s.id",
-            # The operator hides the column: by its primary key, each profile would read all identifiers of a type.
             f"x.id_type || '' = ANY ({statement.texts(kinds)})",
             *within(self.scope, "x.profile_id", statement),
         ]
@@ -195,21 +197,27 @@ class Builder:
     def _scope(self) -> str:
         statement = self.statement
         tests = [f"p.space_id = {statement.space}", f"p.collection = {statement.param(self.collection, 'smallint')}"]
-        tests += within(self.scope, "p.id", statement)
-        return f"{self.prefix}scope AS NOT MATERIALIZED (SELECT p.id, p.traits FROM profile p WHERE {_and(tests)})"
+        if isinstance(self.scope, TheseProfiles):
+            # So many profiles as there are ids, whatever the statistics say of a space that is new.
+            found = f"SELECT p.id, p.traits FROM profile p WHERE p.id = i.id AND {_and(tests)} OFFSET 0"
+            rows = f"SELECT p.id, p.traits FROM {self._ids()} AS i(id) CROSS JOIN LATERAL ({found}) p"
+        else:
+            tests += within(self.scope, "p.id", statement)
+            rows = f"SELECT p.id, p.traits FROM profile p WHERE {_and(tests)}"
+        return f"{self.prefix}scope AS NOT MATERIALIZED ({rows})"
 
     def _events(self) -> str:
         statement = self.statement
         needed = statement.needed - {"profile_id", "traits"}
         columns = ["e.profile_id", "e.ts", *(f"e.{name}" for name in sorted(needed))]
         columns += ["s.traits"] if "traits" in statement.needed else []
-        source, asked = "event e", _and(self._events_asked())
+        source, asked = "event e", _and([BY_NAME, *self._events_asked()])
         if self._is_few:
             # One look-up a profile by the primary key, whatever the statistics say: for few profiles in a big space
             # the index by event name reads everybody's events.
             source = (
                 f"{self._ids()} AS i(id) CROSS JOIN LATERAL "
-                f"(SELECT e.* FROM event e WHERE e.profile_id = i.id AND {asked} OFFSET 0) e"
+                f"(SELECT e.* FROM event e WHERE e.profile_id = i.id AND {_and(self._events_asked())} OFFSET 0) e"
             )
             asked = "true"
         if "traits" in statement.needed:
