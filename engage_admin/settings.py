@@ -255,6 +255,8 @@ COMPUTATION_CONSUMERS = [
     "audiences.services.consumers.audiences_using",
     "journeys.selectors.consumers.journeys_using",
 ]
+# Where the readers of a computed trait are looked for, beside audiences and other traits.
+TRAIT_CONSUMERS = ["journeys.selectors.consumers.journeys_reading"]
 # Who is in a computation, as SQL: what a list destination acknowledged is held against it.
 COMPUTATION_MEMBERS = ["audiences.selectors.connections.members_query"]
 # The newest calls made to a destination: mappings are tried with them.
@@ -277,6 +279,7 @@ ENGAGE_DELIVER_RUNS = env_int("ENGAGE_DELIVER_RUNS", 2)
 ENGAGE_INGEST_RUNS = env_int("ENGAGE_INGEST_RUNS", 2)
 ENGAGE_DELIVERY_RETENTION_DAYS = env_int("ENGAGE_DELIVERY_RETENTION_DAYS", 30)
 ENGAGE_REJECTED_RETENTION_DAYS = env_int("ENGAGE_REJECTED_RETENTION_DAYS", 30)
+ENGAGE_DEBUGGER_RETENTION_DAYS = env_int("ENGAGE_DEBUGGER_RETENTION_DAYS", 14)  # 0: requests are not kept
 # How long a generated CSV file can be downloaded.
 ENGAGE_EXPORT_HOURS = env_int("ENGAGE_EXPORT_HOURS", 72)
 # Hosts and networks that deliveries may reach although they are not public, e.g. "127.0.0.0/8,10.1.2.3".

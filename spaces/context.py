@@ -28,6 +28,7 @@ class Section:
 SECTIONS = (
     Section(label="Home", icon="house", route="home", owns=("home",)),
     Section(label="Audiences", icon="users", route="audiences:list", owns=("audiences",)),
+    Section(label="Computed traits", icon="calculator", route="traits:list", owns=("traits",)),
     Section(label="Journeys", icon="route", route="journeys:list", owns=("journeys",)),
     Section(
         label="Profiles",

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from django.db.models import Q
 
 from audiences.services.steps import Step
-from engine.conditions import mentions
+from engine.conditions import Mentions, mentions
 from engine.journeys.plan import compile as compile_plan
 from journeys.models import ENTRY, JourneyStep, JourneyVersion, VersionState
 from journeys.services.definitions import read
@@ -47,11 +47,19 @@ class JourneySteps:
 
 def audiences_named(version: JourneyVersion) -> frozenset[str]:
     """The audiences, by key or id, that the conditions of a version look at."""
+    return frozenset(name for mentioned in _mentioned(version) for name in mentioned.audiences)
+
+
+def traits_named(version: JourneyVersion) -> frozenset[str]:
+    """The keys of the traits that the conditions of a version look at."""
+    return frozenset(name.split(".", 1)[0] for mentioned in _mentioned(version) for name in mentioned.traits)
+
+
+def _mentioned(version: JourneyVersion) -> list[Mentions]:
     definition = read(version.definition)
-    plan = compile_plan(definition)
-    named = frozenset(name for mentioned in plan.mentions.values() for name in mentioned.audiences)
+    found = list(compile_plan(definition).mentions.values())
     entry = definition.entry.condition
-    return named | (mentions(entry).audiences if entry is not None else frozenset())
+    return found if entry is None else [*found, mentions(entry)]
 
 
 def names_of(row: JourneyStep) -> frozenset[str]:

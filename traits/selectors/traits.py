@@ -15,6 +15,7 @@ from engine import traits as engine
 from profiles.models import COLLECTION_NAMES, Profile
 from spaces.models import Space
 from traits.models import Trait, TraitRun, TraitValue
+from traits.selectors.values import shown
 from traits.services.definitions import parsed
 
 
@@ -62,6 +63,10 @@ class ProfileTrait:
     value: Any
     changed_at: datetime | None
     recheck_at: datetime | None
+
+    @property
+    def text(self) -> str:
+        return "" if self.value is None else shown(self.value)
 
 
 def traits_of_profile(*, space: Space, profile: Profile) -> list[ProfileTrait]:

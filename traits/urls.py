@@ -1,0 +1,31 @@
+"""Pages under `/s/<space>/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from traits.views import builder, connections, traits
+
+ONE = "traits/<str:trait_id>/"
+app_name = "traits"
+urlpatterns = [
+    path("traits/", traits.trait_list, name="list"),
+    path("traits/new/", builder.new, name="new"),
+    path("traits/of-profile/<str:segment_id>/", traits.profile_traits, name="profile_traits"),
+    path(ONE, traits.overview, name="overview"),
+    path(f"{ONE}builder/", builder.builder, name="builder"),
+    path(f"{ONE}clone/", builder.clone, name="clone"),
+    path(f"{ONE}live/", traits.live, name="live"),
+    path(f"{ONE}values/", traits.values, name="values"),
+    path(f"{ONE}settings/", traits.settings, name="settings"),
+    path(f"{ONE}enabled/", traits.toggle, name="toggle"),
+    path(f"{ONE}refresh/", traits.refresh, name="refresh"),
+    path(f"{ONE}cancel/", traits.cancel, name="cancel"),
+    path(f"{ONE}delete/", traits.delete, name="delete"),
+    path(f"{ONE}destinations/add/", connections.choose, name="choose_destination"),
+    path(f"{ONE}destinations/add/<str:destination_id>/", connections.add, name="add_destination"),
+    path(f"{ONE}connections/<str:connection_id>/", connections.sheet, name="connection"),
+    path(f"{ONE}connections/<str:connection_id>/enabled/", connections.toggle, name="connection_toggle"),
+    path(f"{ONE}connections/<str:connection_id>/remove/", connections.remove, name="connection_remove"),
+    path(f"{ONE}connections/<str:connection_id>/resync/", connections.resync, name="connection_resync"),
+]
