@@ -195,6 +195,7 @@ class DestinationTest(DestinationView):
             sent_by=self.actor,
             event=values["event"],
             only_mapping=values.get("mapping"),
+            applies_filters=values["apply_filters"],
         )
         return Response(shapes.EventTestSerializer(test).data)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from destinations import api, api_mappings
+from destinations import api, api_filters, api_mappings
 
 urlpatterns = [
     path("connectors/", api.ConnectorList.as_view()),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("destinations/<slug:destination_id>/test/", api.DestinationTest.as_view()),
     path("destinations/<slug:destination_id>/check/", api.DestinationCheck.as_view()),
     path("destinations/<slug:destination_id>/resume/", api.DestinationResume.as_view()),
+    path("destinations/<slug:destination_id>/filters/", api_filters.FilterList.as_view()),
+    path("destinations/<slug:destination_id>/filters/preview/", api_filters.FilterTrial.as_view()),
+    path("destinations/<slug:destination_id>/filters/<slug:filter_id>/", api_filters.FilterDetail.as_view()),
     path("destinations/<slug:destination_id>/mappings/", api.MappingList.as_view()),
     path("destinations/<slug:destination_id>/recent-events/", api_mappings.RecentEvents.as_view()),
     path("destinations/<slug:destination_id>/mappings/preview/", api_mappings.MappingPreview.as_view()),

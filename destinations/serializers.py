@@ -124,6 +124,7 @@ class MappingChange(_WithFields):
 class TestInput(serializers.Serializer[EventTest]):
     event = serializers.DictField(help_text="A Segment call: type, userId, event, properties …")
     mapping = serializers.CharField(required=False, help_text="Test this mapping only, also a disabled one.")
+    apply_filters = serializers.BooleanField(default=False, help_text="Let destination filters stop the event.")
 
 
 class EventTestSerializer(serializers.ModelSerializer[EventTest]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from destinations.views import consent, destinations, mapping_editor, mapping_fragments, mappings, tester
+from destinations.views import consent, destinations, filters, mapping_editor, mapping_fragments, mappings, tester
 
 app_name = "destinations"
 
@@ -21,6 +21,12 @@ urlpatterns = [
     path(f"{ONE}check/", destinations.destination_check, name="check"),
     path(f"{ONE}resume/", consent.destination_resume, name="resume"),
     path(f"{ONE}account/", consent.account_connect, name="account"),
+    path(f"{ONE}filters/", filters.filter_list, name="filters"),
+    path(f"{ONE}filters/new/", filters.filter_new, name="filter_new"),
+    path(f"{ONE}filters/preview/", filters.filter_preview, name="filter_preview"),
+    path(f"{ONE}filters/<slug:filter_id>/", filters.filter_edit, name="filter"),
+    path(f"{ONE}filters/<slug:filter_id>/toggle/", filters.filter_toggle, name="filter_toggle"),
+    path(f"{ONE}filters/<slug:filter_id>/delete/", filters.filter_delete, name="filter_delete"),
     path(f"{ONE}mappings/", mappings.mapping_list, name="mappings"),
     path(f"{ONE}mappings/new/", mapping_editor.mapping_new, name="mapping_new"),
     path(f"{ONE}mappings/preview/", mapping_fragments.mapping_preview, name="mapping_preview"),

@@ -3,3 +3,5 @@
 `runtime` runs a handler, `definitions` makes a connector of a function, so that everything else (settings, audiences,
 tester, workers) treats it like any other.
 """
+
+from __future__ import annotations

@@ -53,21 +53,23 @@ def functions_as_connectors(rows: Iterable[DestinationFunction]) -> list[Destina
 def make_definition(row: DestinationFunction) -> DestinationDefinition:
     """Also of a function that is not saved yet."""
     code, handlers = row.code, list(row.handlers)
+    fields = setting_fields(row.settings)
+    secrets = [one.key for one in fields if one.is_secret]
     takes_batches = "onBatch" in handlers
     kinds = EVENT_TYPES if takes_batches else tuple(HANDLERS[name] for name in handlers)
 
     def classic(context: Context, event: dict[str, Any]) -> Conversation:
         handler = HANDLER_OF.get(str(event.get("type")), "")
         if handler in handlers:
-            return run_handler(code, handler, event, context.settings)
-        return run_handler(code, "onBatch", [event], context.settings)
+            return run_handler(code, handler, event, context.settings, secrets=secrets)
+        return run_handler(code, "onBatch", [event], context.settings, secrets=secrets)
 
     def classic_batch(context: Context, items: list[Item]) -> Conversation:
         events = [item.payload for item in items]
-        return run_handler(code, "onBatch", events, context.settings, count=len(events))
+        return run_handler(code, "onBatch", events, context.settings, secrets=secrets, count=len(events))
 
     def delete_user(context: Context, ids: Mapping[str, str]) -> Conversation:
-        return run_handler(code, "onDelete", {"type": "delete", **ids}, context.settings)
+        return run_handler(code, "onDelete", {"type": "delete", **ids}, context.settings, secrets=secrets)
 
     return DestinationDefinition(
         slug=slug_of(row),
@@ -75,7 +77,7 @@ def make_definition(row: DestinationFunction) -> DestinationDefinition:
         framework="classic",
         description=row.description or "A destination of your own, written in JavaScript.",
         supported=kinds,
-        settings=setting_fields(row.settings),
+        settings=fields,
         batch_size=BATCH_SIZE,
         identifiers="Whatever the code uses of an event.",
         classic=classic,

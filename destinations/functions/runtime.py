@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import quickjs
 from destinations.kit.errors import NetworkError, PayloadValidationError
 from destinations.kit.http import HttpError, Request, Response, checked_headers, checked_url
 from destinations.kit.json_text import js_json
+from destinations.kit.redaction import redact
 from destinations.kit.verdicts import DELIVERED, ItemResult, Verdict
 
 MEMORY_BYTES = 32 * 1024 * 1024
@@ -150,12 +151,30 @@ def handlers_of(code: str) -> list[str]:
 
 
 def run_handler(
-    code: str, handler: str, given: Any, settings: Mapping[str, Any], *, count: int | None = None
+    code: str,
+    handler: str,
+    given: Any,
+    settings: Mapping[str, Any],
+    *,
+    secrets: Sequence[str] = (),
+    count: int | None = None,
 ) -> Conversation:
     """Run `handler(given, settings)` to its verdict, yielding its requests one by one.
 
-    With `count` it is a batch: the handler may return a list of `{status, errorMessage}`, one an event.
+    `secrets` are keys of settings whose values must not get into what is told. With `count` it is a batch: the handler
+    may return a list of `{status, errorMessage}`, one an event.
     """
+    found = yield from _run(code, handler, given, settings, count)
+    hidden = [str(settings[key]) for key in secrets if settings.get(key)]
+    if isinstance(found, list):
+        return [replace(one, message=redact(one.message, hidden)) for one in found]
+    if not hidden or not (found.detail or found.logs):
+        return found
+    logs = tuple(redact(line, hidden) for line in found.logs)
+    return replace(found, detail=redact(found.detail, hidden), logs=logs)
+
+
+def _run(code: str, handler: str, given: Any, settings: Mapping[str, Any], count: int | None) -> Conversation:
     logs: list[str] = []
     try:
         sandbox = Sandbox(code)

@@ -14,7 +14,7 @@ from destinations.services.destinations import touch
 from engine.filters import lint
 from engine.filters.rules import KEPT_FIELDS, Judgement, apply_rules
 from engine.filters.tokens import path_pieces, path_text, tokenize
-from engine.fql import FqlError
+from engine.fql import FqlError, Problem
 from spaces import audit
 from spaces.models import User
 from spaces.names import clean_name
@@ -135,8 +135,7 @@ def problems_of(row: DestinationFilter) -> list[FieldError]:
         known = ", ".join(Kind.values)
         errors.append(_error("/kind", "choice", f"There is no kind of filter {row.kind!r}. There are: {known}."))
     for problem in lint(row.condition):
-        place = f" (at character {problem.start + 1})"
-        errors.append(_error("/condition", problem.code, problem.message.rstrip(".") + place + "."))
+        errors.append(_error("/condition", problem.code, told(problem)))
     if row.kind == Kind.SAMPLE:
         errors += _sample_problems(row)
     if row.kind in _PROPERTY_KINDS:
@@ -144,6 +143,10 @@ def problems_of(row: DestinationFilter) -> list[FieldError]:
     else:
         row.fields = []
     return errors
+
+
+def told(problem: Problem) -> str:
+    return f"{problem.message.rstrip('.')} (at character {problem.start + 1})."
 
 
 def _sample_problems(row: DestinationFilter) -> list[FieldError]:

@@ -48,6 +48,7 @@ def page_context(request: SpaceRequest, destination: Destination, tab: str) -> d
     entries: list[tuple[str, str, int | None]] = [("detail", "Overview", None)]
     if definition is not None and definition.actions:
         entries.append(("mappings", "Mappings", destination.mappings.count()))
+    entries.append(("filters", "Filters", destination.filters.count()))
     if definition is not None and definition.kind == "event":
         entries.append(("tester", "Event tester", None))
     tabs: list[dict[str, Any]] = [
@@ -56,5 +57,7 @@ def page_context(request: SpaceRequest, destination: Destination, tab: str) -> d
     ]
     if delivery_url := url_above("delivery:destination", destination):
         tabs.append({"label": "Delivery", "url": delivery_url, "active": tab == "delivery"})
+    if alerts_url := url_above("alerts:destination", destination):
+        tabs.append({"label": "Alerts", "url": alerts_url, "active": tab == "alerts"})
     tabs.append({"label": "Settings", "url": destination_url("settings", destination), "active": tab == "settings"})
     return {"destination": destination, "definition": definition, "tabs": tabs}

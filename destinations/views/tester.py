@@ -33,6 +33,7 @@ TITLES = {
     "destination": "Destination",
     "event_type": "Event type",
     "integrations": "Routing",
+    "filters": "Destination filters",
     "settings": "Settings",
     "trigger": "Trigger",
     "mapping": "Mapping and validation",
@@ -75,10 +76,14 @@ def event_send(request: SpaceRequest, destination_id: str) -> HttpResponse:
     status, error, result = 200, "", None
     try:
         event = read_event(text)
+        applies_filters = request.POST.get("apply_filters") == "1"
         if "build" in request.POST:
-            result = shown_result(build_only(destination=found, event=event))
+            result = shown_result(build_only(destination=found, event=event, applies_filters=applies_filters))
         else:
-            result = shown_result(send_test_event(destination=found, sent_by=request.user, event=event).result)
+            test = send_test_event(
+                destination=found, sent_by=request.user, event=event, applies_filters=applies_filters
+            )
+            result = shown_result(test.result)
     except InvalidError as refused:
         status, error = 422, refused.detail
     shown = {"result": result, "event_error": error, "destination": found}
@@ -104,7 +109,10 @@ def shown_result(result: dict[str, Any]) -> dict[str, Any]:
         ],
         "calls": [
             call
-            | {"exchanges": [exchange | {"curl": curl_line(exchange["request"])} for exchange in call["exchanges"]]}
+            | {
+                "exchanges": [exchange | {"curl": curl_line(exchange["request"])} for exchange in call["exchanges"]],
+                "log_text": "\n".join(call.get("logs", ())),
+            }
             for call in result["calls"]
         ],
     }
@@ -151,6 +159,7 @@ def _tester_context(request: SpaceRequest, destination: Destination, query: Quer
         "send_url": destination_url("tester_send", destination),
         "enabled_mappings": destination.mappings.filter(is_enabled=True).count(),
         "is_actions": bool(definition.actions),
+        "filter_count": destination.filters.filter(is_enabled=True).count(),
     }
 
 
