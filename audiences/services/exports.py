@@ -11,6 +11,7 @@ import logging
 import os
 from array import array
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -180,7 +181,8 @@ def write_export(export: AudienceExport) -> None:
         logger.exception("export %s cannot be written", export.pk)
         _fail(export, f"The file cannot be written to the data folder: {error.strerror or error}.")
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _write(export: AudienceExport, part: Path) -> bool:
