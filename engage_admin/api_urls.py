@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schemas/condition.json", ConditionSchemaView.as_view()),
     path("schemas/journey.json", JourneySchemaView.as_view()),
     path("", include("spaces.api_urls")),
+    path("spaces/<slug:space>/", include("alerts.api_urls")),
     path("spaces/<slug:space>/", include("profiles.api_urls")),
     path("spaces/<slug:space>/profiles/<str:segment_id>/audiences/", ProfileAudiences.as_view()),
     path("spaces/<slug:space>/profiles/<str:segment_id>/journeys/", ProfileJourneys.as_view()),

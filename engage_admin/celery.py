@@ -23,6 +23,7 @@ app.conf.task_routes = {
     "delivery.deliver": {"queue": "deliver"},
     "delivery.sync_lists": {"queue": "lists"},
     "delivery.advance_replays": {"queue": "default"},
+    "alerts.*": {"queue": "default"},
 }
 # Sweeps: each asks the database for due work, so that a lost wake-up costs at most one period.
 app.conf.beat_schedule = {
@@ -42,6 +43,8 @@ app.conf.beat_schedule = {
     "deliver": {"task": "delivery.deliver", "schedule": 2.0, "options": {"queue": "deliver", "expires": 10}},
     "lists": {"task": "delivery.sync_lists", "schedule": 5.0, "options": {"queue": "lists", "expires": 20}},
     "replays": {"task": "delivery.advance_replays", "schedule": 2.0, "options": {"queue": "default", "expires": 10}},
+    "alerts": {"task": "alerts.evaluate", "schedule": 30.0, "options": {"queue": "default", "expires": 30}},
+    "alert-mail": {"task": "alerts.send_messages", "schedule": 10.0, "options": {"queue": "default", "expires": 10}},
     "retention": {"task": "engage_admin.keep_house", "schedule": 600.0, "options": {"queue": "default"}},
 }
 app.conf.task_queues = None

@@ -66,6 +66,24 @@ def database_from_url(url: str) -> dict[str, object]:
     }
 
 
+def mail_from_url(url: str) -> dict[str, object]:
+    """`smtp://user:password@host:port?tls=1` or `smtps://…` as Django's mail settings; none for an empty one."""
+    if not url:
+        return {}
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ImproperlyConfigured("ENGAGE_SMTP_URL must look like smtp://user:password@host:587?tls=1.")
+    return {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": dict(parse_qsl(parts.query)).get("tls") == "1",
+        "EMAIL_TIMEOUT": 15,
+    }
+
+
 DEBUG = env_bool("ENGAGE_DEBUG", False)
 ENGAGE_DEMO = env_bool("ENGAGE_DEMO", False)
 # How many people the demo's Prod space has.
@@ -101,6 +119,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 INSTALLED_APPS = [
     "engage_admin",
     "demo",
+    "alerts",
     "ingest",
     "journeys",
     "traits",
@@ -172,6 +191,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "spaces.context.shell",
                 "engage_admin.context.health",
+                "alerts.context.bell",
             ],
         },
     }
@@ -248,6 +268,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 COMPUTATION_PRECEDER = "traits.services.compute.precede"
 # Called with every evaluation, in its transaction: the journeys move the people it concerns.
 COMPUTATION_FOLLOWER = "journeys.services.following.follow"
+COMPUTATION_HAS_FOLLOWERS = "journeys.services.following.has_followers"
 # Steps of journeys, which conditions of audiences may name.
 COMPUTATION_STEPS = "journeys.selectors.step_references.SOURCE"
 # Where the users of an audience are looked for before it is deleted.
@@ -291,6 +312,13 @@ ENGAGE_CONNECTOR_SETTINGS = env_json("ENGAGE_CONNECTOR_SETTINGS")
 ENGAGE_SEND_TO = os.environ.get("ENGAGE_SEND_TO", "").strip()
 # /healthz answers 503 when received work has waited longer than this to be processed.
 ENGAGE_HEALTH_LAG_SECONDS = env_int("ENGAGE_HEALTH_LAG_SECONDS", 900)
+
+# How often each alert rule is looked at (seconds).
+ENGAGE_ALERT_SECONDS = env_int("ENGAGE_ALERT_SECONDS", 60)
+# smtp://user:password@host:587 with ?tls=1 for STARTTLS, or smtps://…:465; empty: no e-mail is sent.
+ENGAGE_SMTP_URL = os.environ.get("ENGAGE_SMTP_URL", "").strip()
+DEFAULT_FROM_EMAIL = os.environ.get("ENGAGE_MAIL_FROM", "").strip() or "Engage Admin <engage@localhost>"
+locals().update(mail_from_url(ENGAGE_SMTP_URL))
 
 LOGGING = {
     "version": 1,

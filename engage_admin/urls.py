@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/namespaces/", include("engage_admin.profile_api.urls")),
     path("s/<slug:space>/", home, name="home"),
     path("s/<slug:space>/", include("spaces.urls")),
+    path("s/<slug:space>/", include("alerts.urls")),
     path("s/<slug:space>/", include("profiles.urls")),
     path("s/<slug:space>/", include("destinations.urls")),
     path("s/<slug:space>/", include("delivery.urls")),

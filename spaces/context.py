@@ -38,6 +38,7 @@ SECTIONS = (
     ),
     Section(label="Destinations", icon="send", route="destinations:list", owns=("destinations",)),
     Section(label="Delivery", icon="activity", route="delivery:overview", owns=("delivery",)),
+    Section(label="Alerts", icon="bell", route="alerts:list", owns=("alerts",)),
     Section(
         label="Settings",
         icon="settings",

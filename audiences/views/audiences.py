@@ -36,6 +36,7 @@ TABS = (
     ("audiences:explain", "Explain"),
     ("audiences:consumers", "Consumers"),
     ("audiences:history", "History"),
+    ("alerts:audience", "Alerts"),
     ("audiences:settings", "Settings"),
 )
 
