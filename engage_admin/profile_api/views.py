@@ -23,6 +23,7 @@ from profiles.models import COLLECTION_NAMES, Event, EventType, ExternalId, Prof
 from profiles.selectors.detail import EVENT_DAYS, context_of, linked_profiles, traits_of
 from profiles.selectors.search import identifiers_of
 from spaces.models import Source, Space
+from traits.selectors.traits import computed_at as trait_times
 
 AUDIENCE = "audience"
 COMPUTED_TRAIT = "computed_trait"
@@ -41,8 +42,11 @@ class Value:
 
 
 def values_of(space: Space, profile: Profile) -> list[Value]:
-    """Custom traits, audiences that the profile ever was in, and the keys of journeys (F012), by key."""
+    """Custom and computed traits (F061), audiences that the profile ever was in, and the keys of journeys (F012)."""
     found = {item.key: Value(key=item.key, value=item.value, updated_at=item.written_at) for item in traits_of(profile)}
+    for key, computed_at in trait_times(space=space, profile=profile).items():
+        if key in found:
+            found[key] = Value(key=key, value=found[key].value, updated_at=computed_at, kind=COMPUTED_TRAIT)
     for audience in audiences_of_profile(space=space, profile=profile):
         if audience.changed_at is not None:
             key = audience.audience.key

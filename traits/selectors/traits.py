@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,11 +85,8 @@ def traits_of_profile(*, space: Space, profile: Profile) -> list[ProfileTrait]:
     return sorted(found, key=lambda item: (item.value is None, item.trait.name.lower()))
 
 
-def computed_at(*, space: Space, profile: Profile, keys: Sequence[str] | None = None) -> dict[str, datetime]:
+def computed_at(*, space: Space, profile: Profile) -> dict[str, datetime]:
     """When the value that a profile shows under a key was computed, for the keys of live traits with a value."""
     rows = TraitValue.objects.filter(space_id=space.pk, profile_id=profile.id, value__isnull=False)
     times = dict(rows.values_list("trait_id", "changed_at"))
-    traits = Trait.objects.in_space(space).live().filter(pk__in=times)
-    if keys is not None:
-        traits = traits.filter(key__in=keys)
-    return {trait.key: times[trait.pk] for trait in traits}
+    return {trait.key: times[trait.pk] for trait in Trait.objects.in_space(space).live().filter(pk__in=times)}

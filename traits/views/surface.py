@@ -17,11 +17,11 @@ from audiences.views.builder_showing import shown_problems
 from audiences.views.builder_surface import rows_context
 from engine.traits import KINDS
 from engine.traits.kinds import EVENTS
-from profiles.masking import masked
 from spaces.access import SpaceRequest
 from spaces.access import rights as rights_of
 from traits.builder import LABELS, definition_of, located
 from traits.models import Trait
+from traits.selectors.masking import shown_report
 from traits.selectors.preview import PreviewError, PreviewReport, preview_report
 from traits.services.definitions import TraitDefinitionError, checked
 from traits.views import drafts
@@ -92,18 +92,9 @@ def _preview(request: SpaceRequest, draft: Draft, trait: Trait | None, outcome: 
     except PreviewError as error:
         outcome.preview_error = error.detail
     else:
-        outcome.preview = report if request.member.has_pii_access else hidden(report, draft.fields.value)
-
-
-def hidden(report: PreviewReport, path: str) -> PreviewReport:
-    """For who may not see personal data: values of properties that hold some are masked, names of people too."""
-    name = path.rpartition(".")[2]
-    sample = [
-        replace(each, value=masked(each.value, name), person=replace(each.person, label=each.person.segment_id))
-        for each in report.sample
-    ]
-    common = [replace(each, value=masked(each.value, name)) for each in report.distribution.common]
-    return replace(report, sample=sample, distribution=replace(report.distribution, common=common))
+        outcome.preview = shown_report(
+            report, definition=definition_of(draft.fields), shows_pii=request.member.has_pii_access
+        )
 
 
 def answer(request: SpaceRequest, draft: Draft, surface: Surface, outcome: Outcome, *, op: str = "") -> HttpResponse:

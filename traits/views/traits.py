@@ -19,6 +19,7 @@ from traits.forms import DetailsForm
 from traits.models import Trait
 from traits.selectors import traits as selectors
 from traits.selectors.connections import connection_rows
+from traits.selectors.masking import shown_common, shown_distribution, shown_values
 from traits.selectors.values import common_values, distribution, profiles_with
 from traits.services import traits as services
 from traits.services.consumers import consumers
@@ -85,7 +86,7 @@ def overview(request: SpaceRequest, trait_id: str) -> HttpResponse:
     context = trait_context(request, trait, "overview") | {
         "rows": connection_rows(trait),
         "sentence": selectors.describe(trait),
-        "common": common_values(trait),
+        "common": shown_common(common_values(trait), trait=trait, shows_pii=request.member.has_pii_access),
     }
     return render(request, "traits/trait_overview.html", context)
 
@@ -109,11 +110,12 @@ def values(request: SpaceRequest, trait_id: str) -> HttpResponse:
     after = request.GET.get("after", "")
     position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
     people, following = profiles_with(trait, after=position, limit=PAGE_SIZE)
+    shown = {"trait": trait, "shows_pii": request.member.has_pii_access}
     context = trait_context(request, trait, "values") | {
-        "people": people,
+        "people": shown_values(people, **shown),
         "following": following,
         "is_first": position == 0,
-        "distribution": distribution(trait) if position == 0 else None,
+        "distribution": shown_distribution(distribution(trait), **shown) if position == 0 else None,
     }
     return render(request, "traits/trait_values.html", context)
 

@@ -1,0 +1,19 @@
+"""REST routes under `/api/v1/spaces/<space>/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from traits import api
+
+ONE = "traits/<str:trait>/"
+urlpatterns = [
+    path("traits/", api.TraitListView.as_view()),
+    path("traits/preview/", api.TraitPreviewView.as_view()),
+    path(ONE, api.TraitDetailView.as_view()),
+    path(f"{ONE}refresh/", api.TraitRefreshView.as_view()),
+    path(f"{ONE}cancel/", api.TraitCancelView.as_view()),
+    path(f"{ONE}values/", api.TraitValuesView.as_view()),
+    path(f"{ONE}distribution/", api.TraitDistributionView.as_view()),
+    path(f"{ONE}connections/", api.TraitConnectionsView.as_view()),
+]

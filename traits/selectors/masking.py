@@ -1,0 +1,52 @@
+"""What people without the right to personal data see of values: masked by the name of the property they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from audiences.selectors.members import masked_person
+from profiles.masking import masked
+from traits.models import Trait
+from traits.selectors.preview import PreviewReport
+from traits.selectors.values import Common, Distribution, Valued
+
+
+def path_of(definition: Any) -> str:
+    """Where the values of a definition come from: a property, or a trait of users; "" for a count."""
+    path = definition.get("property") or definition.get("user_trait")
+    return path if isinstance(path, str) else ""
+
+
+def shown_values(rows: Sequence[Valued], *, trait: Trait, shows_pii: bool) -> list[Valued]:
+    return list(rows) if shows_pii else _valued(rows, path_of(trait.definition))
+
+
+def shown_common(common: Sequence[Common], *, trait: Trait, shows_pii: bool) -> list[Common]:
+    return list(common) if shows_pii else _common(common, path_of(trait.definition))
+
+
+def shown_distribution(found: Distribution, *, trait: Trait, shows_pii: bool) -> Distribution:
+    return found if shows_pii else replace(found, common=_common(found.common, path_of(trait.definition)))
+
+
+def shown_report(report: PreviewReport, *, definition: Any, shows_pii: bool) -> PreviewReport:
+    if shows_pii:
+        return report
+    path = path_of(definition)
+    distribution = replace(report.distribution, common=_common(report.distribution.common, path))
+    return replace(report, sample=_valued(report.sample, path), distribution=distribution)
+
+
+def _valued(rows: Sequence[Valued], path: str) -> list[Valued]:
+    return [replace(row, person=masked_person(row.person), value=_masked(row.value, path)) for row in rows]
+
+
+def _common(common: Sequence[Common], path: str) -> list[Common]:
+    return [replace(each, value=_masked(each.value, path)) for each in common]
+
+
+def _masked(value: Any, path: str) -> Any:
+    name = path.rpartition(".")[2]
+    return [masked(item, name) for item in value] if isinstance(value, list) else masked(value, name)
