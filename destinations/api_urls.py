@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from destinations import api, api_filters, api_mappings
+from destinations import api, api_filters, api_functions, api_mappings
 
 urlpatterns = [
     path("connectors/", api.ConnectorList.as_view()),
+    path("functions/", api_functions.FunctionList.as_view()),
+    path("functions/test/", api_functions.FunctionTest.as_view()),
+    path("functions/<slug:function_id>/", api_functions.FunctionDetail.as_view()),
+    path("functions/<slug:function_id>/versions/", api_functions.FunctionVersions.as_view()),
+    path("functions/<slug:function_id>/restore/", api_functions.FunctionRestore.as_view()),
     path("destinations/", api.DestinationList.as_view()),
     path("destinations/<slug:destination_id>/", api.DestinationDetail.as_view()),
     path("destinations/<slug:destination_id>/test/", api.DestinationTest.as_view()),

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from django.urls import path
 
-from destinations.views import consent, destinations, filters, mapping_editor, mapping_fragments, mappings, tester
+from destinations.views import (
+    consent,
+    destinations,
+    filters,
+    functions,
+    mapping_editor,
+    mapping_fragments,
+    mappings,
+    tester,
+)
 
 app_name = "destinations"
 
 ONE = "destinations/<slug:destination_id>/"
 
 urlpatterns = [
+    path("functions/", functions.function_list, name="functions"),
+    path("functions/new/", functions.function_new, name="function_new"),
+    path("functions/<slug:function_id>/", functions.function, name="function"),
+    path("functions/<slug:function_id>/versions/<int:number>/", functions.function_version, name="function_version"),
+    path(
+        "functions/<slug:function_id>/versions/<int:number>/restore/",
+        functions.function_restore,
+        name="function_restore",
+    ),
+    path("functions/<slug:function_id>/delete/", functions.function_delete, name="function_delete"),
     path("destinations/", destinations.destination_list, name="list"),
     path("destinations/new/", destinations.catalog, name="catalog"),
     path("destinations/new/<slug:connector>/", destinations.destination_new, name="new"),

@@ -15,9 +15,10 @@ from destinations.catalog import definition as find_definition
 from destinations.catalog import definitions
 from destinations.config import load_config
 from destinations.forms import DestinationForm
+from destinations.functions.definitions import functions_as_connectors
 from destinations.kit.definition import DestinationDefinition
 from destinations.kit.verdicts import Verdict
-from destinations.models import Destination
+from destinations.models import Destination, DestinationFunction
 from destinations.readme import as_html
 from destinations.selectors import destinations_of
 from destinations.services import destinations as services
@@ -55,11 +56,14 @@ def destination_list(request: SpaceRequest) -> HttpResponse:
 @require_GET
 def catalog(request: SpaceRequest) -> HttpResponse:
     query = request.GET.get("q", "").strip()
+    own = functions_as_connectors(DestinationFunction.objects.in_space(request.space).order_by("name"))
     found = [item for item in definitions().values() if query.lower() in f"{item.name} {item.description}".lower()]
     shown = {
         "q": query,
         "events": [item for item in found if item.kind == "event"],
         "lists": [item for item in found if item.kind == "list"],
+        "functions": [item for item in own if query.lower() in f"{item.name} {item.description}".lower()],
+        "has_functions": bool(own),
     }
     return render(request, "destinations/catalog.html" + ("#results" if request.htmx else ""), shown)
 
@@ -68,7 +72,7 @@ def catalog(request: SpaceRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def destination_new(request: SpaceRequest, connector: str) -> HttpResponse:
     definition = find_definition(connector)
-    if definition is None:
+    if definition is None or not services.is_known_in(request.space, connector):
         raise Http404("There is no such connector.")
     initial = {"name": _free_name(request, definition), **DestinationForm.initial_for(definition, {})}
     form = DestinationForm(request.POST or None, definition=definition, initial=initial)
