@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
+from django.conf import settings
 from django.db import connection
 
 from engine.events import Call, RejectedMessageError, read_call
@@ -27,6 +28,9 @@ class Message(msgspec.Struct, gc=False):
     detail: str = ""
     # The caller gave the messageId, so that it can be a duplicate.
     is_named: bool = True
+    # Where it came from: the request's row, and the place in its batch.
+    row_id: int = 0
+    position: int = 0
 
     def reject(self, code: str, detail: str) -> None:
         self.call = None
@@ -68,6 +72,8 @@ def claim(limit: int) -> tuple[list[int], dict[int, list[Message]]]:
             rows = [InboundRow(*fields) for fields in cursor.fetchall()]
             for row in rows:
                 messages = read_row(row)
+                for position, message in enumerate(messages):
+                    message.row_id, message.position = row.id, position
                 found += len(messages)
                 by_space.setdefault(row.space_id, []).extend(messages)
                 ids.append(row.id)
@@ -80,9 +86,35 @@ def claim(limit: int) -> tuple[list[int], dict[int, list[Message]]]:
     return ids, by_space
 
 
-def forget(ids: list[int]) -> None:
+class Mark(NamedTuple):
+    """What the raw request does not say of one of its messages: `place` in the batch and `code` ("" when stored).
+
+    `code` is "duplicate" or a reason code with its `detail`. `given_id` is the messageId of a call that came without.
+    """
+
+    place: int
+    code: str = ""
+    detail: str = ""
+    given_id: str | None = None
+
+
+def keep(ids: list[int], marks: dict[int, list[Mark]]) -> None:
+    """The requests are processed: they leave the queue for the log that the debugger reads."""
+    if settings.ENGAGE_DEBUGGER_RETENTION_DAYS <= 0:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM inbound_batch WHERE id = ANY(%s)", [ids])
+        return
+    text = msgspec.json.encode([{"id": row_id, "marks": found} for row_id, found in marks.items()]).decode()
+    text = text.replace("\\u0000", "\\ufffd")  # PostgreSQL takes no NUL
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM inbound_batch WHERE id = ANY(%s)", [ids])
+        cursor.execute(
+            "WITH gone AS (DELETE FROM inbound_batch WHERE id = ANY(%s) RETURNING id, space_id, source_id, "
+            "received_at, call, encoding, body, ip, refused) "
+            "INSERT INTO inbound_log (id, space_id, source_id, received_at, call, encoding, body, ip, refused, marks) "
+            "SELECT gone.*, known.marks FROM gone "
+            "LEFT JOIN json_to_recordset(%s::json) AS known(id bigint, marks text) USING (id)",
+            [ids, text],
+        )
 
 
 def read_row(row: InboundRow) -> list[Message]:

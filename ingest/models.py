@@ -29,6 +29,30 @@ class InboundBatch(models.Model):
         db_table = "inbound_batch"
 
 
+class InboundLog(models.Model):
+    """A processed request as it was received: what the debugger shows. Partitioned by day of `received_at`.
+
+    `marks` is JSON, [[place, code, detail, given id]], of the messages that were not simply stored
+    (`ingest.inbound.Mark`). Dropped after ENGAGE_DEBUGGER_RETENTION_DAYS.
+    """
+
+    pk = models.CompositePrimaryKey("space_id", "id", "received_at")
+    id = models.BigIntegerField()
+    space_id = models.IntegerField()
+    source_id = models.BigIntegerField()
+    received_at = models.DateTimeField()
+    call = models.CharField(max_length=10)
+    encoding = models.SmallIntegerField(choices=InboundBatch.Encoding.choices)
+    body = models.BinaryField()
+    ip = models.TextField(null=True)
+    refused = models.CharField(max_length=20, default="")
+    marks = models.TextField(null=True)
+
+    class Meta:
+        db_table = "inbound_log"
+        managed = False
+
+
 class MessageKey(models.Model):
     """A messageId seen in a space; `key` is the first 128 bits of its SHA-256. Removed after ENGAGE_DEDUPE_DAYS."""
 

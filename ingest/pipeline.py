@@ -21,7 +21,7 @@ from psycopg import errors
 from audiences.services.locks import lock_space
 from audiences.tasks import compute
 from common.tasks import enqueue
-from ingest.inbound import Message, claim, forget
+from ingest.inbound import Message, claim, keep
 from ingest.resolving import IdentityConflictError
 from ingest.storing import MergeNeededError, Tally, store
 from ingest.writing import write_tally
@@ -84,7 +84,7 @@ def _process(limit: int) -> int:
     total = Tally()
     for space_id, messages in sorted(by_space.items()):
         total.add(_store_bisecting(space_id, messages))
-    forget(row_ids)
+    keep(row_ids, total.marks)
     write_tally(total)
     if total.has_changes:
         enqueue(compute)

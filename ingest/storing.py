@@ -14,7 +14,7 @@ from django.db import connection
 from delivery.services.copying import copy_rows, escape
 from engine.events import Call, epoch_ms
 from engine.identity import NO_IDENTIFIERS, Issue
-from ingest.inbound import Message
+from ingest.inbound import Mark, Message
 from ingest.merging import merge_profiles
 from ingest.resolving import Resolved, bind, extract_all, new_ids, new_segment_id, resolve
 from profiles.models import EventType
@@ -22,6 +22,7 @@ from profiles.services.traits import TraitState, TraitWrite, lock_traits, store_
 
 _encode = msgspec.json.encode
 NULL = "\\N"
+DUPLICATE = "duplicate"
 EVENT_TYPES = {"track": EventType.TRACK.value, "page": EventType.PAGE.value, "screen": EventType.SCREEN.value}
 
 
@@ -43,13 +44,15 @@ class Rejection:
 class Tally:
     """What a micro-batch counts and reports, written last because these rows are shared by all workers.
 
-    `counts`: (space, source, hour) -> [received, stored, duplicate, rejected].
+    `counts`: (space, source, hour) -> [received, stored, duplicate, rejected]. `marks`: what became of messages that
+    were not simply stored, by the row of their request.
     """
 
     counts: dict[tuple[int, int, datetime], list[int]] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
     issues: list[tuple[int, datetime, Issue, str | None]] = field(default_factory=list)
     calls: list[tuple[int, Call]] = field(default_factory=list)
+    marks: dict[int, list[Mark]] = field(default_factory=dict)
     has_changes: bool = False
 
     # The row of the request counted last: its messages come one after the other.
@@ -67,7 +70,11 @@ class Tally:
 
     def reject(self, space_id: int, message: Message, code: str, detail: str) -> None:
         self.count(space_id, message, 3)
+        self.mark(message, Mark(message.position, code, detail))
         self.rejections.append(Rejection(space_id=space_id, message=message, code=code, detail=detail))
+
+    def mark(self, message: Message, mark: Mark) -> None:
+        self.marks.setdefault(message.row_id, []).append(mark)
 
     def add(self, other: Tally) -> None:
         for key, row in other.counts.items():
@@ -77,6 +84,8 @@ class Tally:
         self.rejections += other.rejections
         self.issues += other.issues
         self.calls += other.calls
+        for row_id, found in other.marks.items():
+            self.marks.setdefault(row_id, []).extend(found)
         self.has_changes = self.has_changes or other.has_changes
 
 
@@ -92,6 +101,10 @@ def store(space_id: int, messages: Sequence[Message], *, is_alone: bool, now: da
     fresh: list[Message] = []
     for message, is_new in zip(accepted, _claim_keys(space_id, accepted, now), strict=True):
         tally.count(space_id, message, 1 if is_new else 2)
+        if not is_new:
+            tally.mark(message, Mark(message.position, DUPLICATE))
+        elif not message.is_named:
+            tally.mark(message, Mark(message.position, given_id=message.message_id))
         if is_new and message.call is not None and not message.call.is_kept_out and message.call.type != "alias":
             fresh.append(message)
     if fresh:

@@ -168,6 +168,16 @@ def bucket_start(moment: datetime, span: int) -> datetime:
     return datetime.fromtimestamp((minutes - minutes % span) * 60, tz=UTC)
 
 
+def forget_tallies(*, before: datetime) -> int:
+    """Drop the counts of calls emitted before an instant, whose messages are past their retention; rows deleted."""
+    deleted = 0
+    with database.cursor() as cursor:
+        for table in ("delivery_tally", "delivery_latency"):
+            cursor.execute(f"DELETE FROM {table} WHERE bucket < %s", [before])  # noqa: S608 - one of the two above
+            deleted += cursor.rowcount
+    return deleted
+
+
 def _write(statement: str, rows: list[dict[str, object]]) -> None:
     if rows:
         with database.cursor() as cursor:
