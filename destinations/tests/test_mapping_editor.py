@@ -218,7 +218,7 @@ def test_comparing_shows_only_changed_paths_and_stores_nothing(
 
     compared = page[page.index('data-test="mapping.compared"') :]
     assert "1 changed path" in text_of(compared)
-    assert 'method − before: "POST" + after: "PUT"' in text_of(compared)
+    assert 'method \u2212 before: "POST" + after: "PUT"' in text_of(compared)
     mapping.refresh_from_db()
     assert mapping.fields["method"] == "POST"
 
@@ -349,7 +349,7 @@ def test_choices_that_the_tool_cannot_tell_are_an_error_and_no_crash(
 
 def test_a_list_destination_builds_and_does_not_send(space: Space, owner: User, client_for: Browser) -> None:
     """F014."""
-    destination = make_destination(space=space, connector="sendgrid_lists", settings={"apiKey": "k"})
+    destination = make_destination(space=space, connector="sendgrid_lists", settings={"sendGridApiKey": "k"})
     page = client_for(owner).get(new_url(destination) + "?action=" + first_action("sendgrid_lists")).content.decode()
 
     assert "a single test is built and not sent" in text_of(page)
