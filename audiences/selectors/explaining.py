@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -110,15 +110,11 @@ class Explanation:
     since: datetime | None = None
     caveat: str = ""
 
-    def lines(self) -> Iterator[tuple[int, ExplainedNode]]:
-        """The tree in reading order with the depth of each node."""
-        yield from _lines(self.root, 0)
-
-
-def _lines(node: ExplainedNode, depth: int) -> Iterator[tuple[int, ExplainedNode]]:
-    yield depth, node
-    for child in node.children:
-        yield from _lines(child, depth + 1)
+    @property
+    def top(self) -> ExplainedNode:
+        """Where a page begins: an outermost group of one says no more than what is in it."""
+        is_group_of_one = self.root.kind in {"all", "any"} and len(self.root.children) == 1
+        return self.root.children[0] if is_group_of_one else self.root
 
 
 def explain_membership(
@@ -271,8 +267,10 @@ class _Teller:
         if "count" in facts and "wanted" in facts:
             operator, number = next(iter(facts["wanted"].items()))
             counted = facts["count"]
-            if operator == "gte":
+            if operator == "gte" and counted < number:
                 return f"{counted:,} of {number:,} needed"
+            if operator == "gte":
+                return f"{counted:,} found, {number:,} needed"
             return f"{counted:,} found, {OPERATORS[operator]} {number:,} wanted"
         if "value" in facts:
             if facts.get("isMissing"):

@@ -83,18 +83,15 @@ class SizeHistory:
             return ""
         return f"{points[0][0]:.2f},{HEIGHT:.0f} {self.line} {points[-1][0]:.2f},{HEIGHT:.0f}"
 
-    @property
-    def last_point(self) -> tuple[str, str] | None:
-        points = self._points()
-        return (f"{points[-1][0]:.2f}", f"{points[-1][1]:.2f}") if points else None
-
     def _points(self) -> list[tuple[float, float]]:
+        """Steps: a size holds from the beginning of its column to the end."""
         top = self.top or 1
-        return [
-            ((index + 0.5) * self.step, HEIGHT - (bucket.size / top) * (HEIGHT - 6) - 1)
-            for index, bucket in enumerate(self.buckets)
-            if bucket.size is not None
-        ]
+        found = []
+        for index, bucket in enumerate(self.buckets):
+            if bucket.size is not None:
+                y = HEIGHT - (bucket.size / top) * (HEIGHT - 6) - 1
+                found += [(index * self.step, y), ((index + 1) * self.step, y)]
+        return found
 
     @property
     def flows(self) -> list[tuple[str, str, str, str, str, str]]:
@@ -140,9 +137,10 @@ def nice_ceiling(value: int) -> int:
 
 
 def size_history(audience: Audience, *, range_key: str = DEFAULT_RANGE, now: datetime | None = None) -> SizeHistory:
-    """The last hours or days up to now; an unknown range is the default one."""
+    """The last hours or days up to now. Without a known range: two weeks, of what is younger than two days its hours."""
     now = (now or timezone.now()).astimezone(UTC)
-    key = range_key if range_key in RANGES else DEFAULT_RANGE
+    usual = "24h" if now - audience.created_at < 2 * DAY else DEFAULT_RANGE
+    key = range_key if range_key in RANGES else usual
     label, span, count = RANGES[key]
     last = now.replace(minute=0, second=0, microsecond=0)
     last = last if span == HOUR else last.replace(hour=0)
