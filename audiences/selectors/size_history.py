@@ -137,7 +137,7 @@ def nice_ceiling(value: int) -> int:
 
 
 def size_history(audience: Audience, *, range_key: str = DEFAULT_RANGE, now: datetime | None = None) -> SizeHistory:
-    """The last hours or days up to now. Without a known range: two weeks, of what is younger than two days its hours."""
+    """The last hours or days up to now; by default two weeks, or the hours of an audience younger than two days."""
     now = (now or timezone.now()).astimezone(UTC)
     usual = "24h" if now - audience.created_at < 2 * DAY else DEFAULT_RANGE
     key = range_key if range_key in RANGES else usual
