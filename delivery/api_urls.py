@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from delivery import api, drift_api, replay_api
 
 urlpatterns = [
+    path("", include("delivery.api_urls_overview")),
     path("connections/<str:connection>/", api.ConnectionDetailView.as_view()),
     path("connections/<str:connection>/sync/", api.ConnectionSyncView.as_view()),
     path("connections/<str:connection>/drift/", drift_api.ConnectionDriftView.as_view()),

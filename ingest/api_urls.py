@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from ingest import api
+from ingest import api, debugger_api
 
 urlpatterns = [
+    path("debugger/incoming/", debugger_api.IncomingView.as_view()),
     path("sources/<slug:source_id>/counts/", api.SourceCounts.as_view()),
     path("sources/<slug:source_id>/rejected/", api.SourceRejected.as_view()),
 ]

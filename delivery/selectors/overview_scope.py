@@ -62,6 +62,7 @@ def read_choice(
     InvalidError names every parameter that means nothing here.
     """
     errors: list[FieldError] = []
+    given = _without_nul(given)
     destination = destination or _destination(space, given("destination", ""), errors)
     computation = computation or given("computation", "").strip()
     mapping = _mapping(destination, given("mapping", ""), errors)
@@ -93,7 +94,7 @@ def read_step(given: Given) -> tuple[str, str | None]:
     step = given("step", "")
     if step not in STEPS:
         raise InvalidError.at("/step", f"Use one of {', '.join(STEPS)}.")
-    code = given("reason", "")
+    code = given("reason", "").replace("\x00", "")
     return step, code or None
 
 
@@ -111,7 +112,7 @@ def destinations(space: Space) -> list[Destination]:
 def _destination(space: Space, public_id: str, errors: list[FieldError]) -> Destination | None:
     if not public_id:
         return None
-    found: Destination | None = Destination.objects.in_space(space).filter(public_id=_clean(public_id)).first()
+    found: Destination | None = Destination.objects.in_space(space).filter(public_id=public_id).first()
     if found is None:
         detail = "This space has no such destination."
         errors.append(FieldError(path="/destination", code="not_found", detail=detail))
@@ -123,7 +124,7 @@ def _mapping(destination: Destination | None, public_id: str, errors: list[Field
         return None
     found: Mapping | None = None
     if destination is not None:
-        found = Mapping.objects.filter(destination=destination, public_id=_clean(public_id)).first()
+        found = Mapping.objects.filter(destination=destination, public_id=public_id).first()
     if found is None:
         detail = "The destination has no such mapping." if destination else "Choose the destination of the mapping too."
         errors.append(FieldError(path="/mapping", code="not_found", detail=detail))
@@ -143,5 +144,6 @@ def _passed_by(destination: Destination, among: list[Connection]) -> list[Connec
     return [one for one in among if one.destination_id in near]
 
 
-def _clean(text: str) -> str:
-    return text.replace("\x00", "")
+def _without_nul(given: Given) -> Given:
+    """PostgreSQL takes no NUL characters."""
+    return lambda name, default: given(name, default).replace("\x00", "")
