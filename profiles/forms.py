@@ -44,3 +44,20 @@ class NewRuleForm(RuleForm):
         label="Identifies", choices=[(USERS, "Users"), (ACCOUNTS, "Accounts")], coerce=int, initial=USERS
     )
     field_order = ["id_type", "collection"]
+
+
+class EventFilterNameForm(ProductForm):
+    name = forms.CharField(label="Name", max_length=64)
+
+
+class EventFilterForm(EventFilterNameForm):
+    """The field of the condition is called as in the API: "if"."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["if"] = forms.CharField(
+            label="Drop events for which",
+            max_length=10_000,
+            widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false", "autocomplete": "off"}),
+            help_text='For example: type = "track" and match(event, "Internal *"). It cannot be changed afterwards.',
+        )

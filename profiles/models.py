@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from common.models import SpaceQuerySet
+from common.ids import new_short_id
+from common.models import SpaceQuerySet, TimeStamped
 from spaces.models import Space
 
 USERS = 0
@@ -187,3 +188,24 @@ class ObservedField(models.Model):
 
     class Meta:
         db_table = "observed_field"
+
+
+class EventFilter(TimeStamped):
+    """A filter of the space (Unify): events for which the condition holds are dropped before identity resolution.
+
+    `condition` is in the language of `engine.filters` and never changes: another condition is another filter.
+    """
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="event_filters")
+    name = models.CharField(max_length=64)
+    condition = models.TextField()
+    is_enabled = models.BooleanField(default=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.name

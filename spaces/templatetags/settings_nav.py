@@ -18,6 +18,7 @@ PAGES = (
     ("tokens", "API tokens", "spaces:tokens"),
     ("identity", "Identity resolution", "profiles:identity_rules"),
     ("debugger", "Debugger", "delivery:debugger"),
+    ("filters", "Event filters", "profiles:event_filters"),
     ("audit", "Audit trail", "spaces:audit"),
 )
 
