@@ -15,6 +15,7 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
 from tests.product import Product
+from tools.journey_places import make_journeys
 
 Act = Callable[[Tab], None]
 VISITOR = "visitor"
@@ -140,6 +141,11 @@ def open_event(tab: Tab) -> None:
     expect(tab.get_by_test_id("sheet")).to_be_visible()
 
 
+def open_message(tab: Tab) -> None:
+    tab.get_by_test_id("debugger.row").first.get_by_role("link").click()
+    expect(tab.get_by_test_id("debugger.detail")).to_be_visible()
+
+
 def open_step(tab: Tab) -> None:
     tab.get_by_test_id("canvas.step").first.get_by_role("link").first.click()
     expect(tab.get_by_test_id("people")).to_be_visible()
@@ -153,6 +159,7 @@ def open_run(tab: Tab) -> None:
 
 AUDIENCE = "/s/{space}/audiences/{audience}/"
 DESTINATION = "/s/{space}/destinations/{destination}/"
+TRAIT = "/s/{space}/traits/{trait}/"
 JOURNEY = "/s/{space}/journeys/{journey}/"
 TESTED = "/s/{space}/journeys/{draft_journey}/"
 SHEET = AUDIENCE + "?panel=connection:{connection}"
@@ -197,6 +204,26 @@ PAGES = [
     Page(name="audience-settings", path=AUDIENCE + "settings/"),
     Page(name="audience-add-destination", path="/s/{space}/audiences/{unsent_audience}/destinations/add/"),
     Page(name="audience-connect", path="/s/{space}/audiences/{unsent_audience}/destinations/add/{destination}/"),
+    Page(name="traits", path="/s/{space}/traits/"),
+    Page(name="traits-none", path="/s/{empty}/traits/"),
+    Page(name="traits-no-match", path="/s/{space}/traits/?q=nothing+like+it"),
+    Page(name="trait-new", path="/s/{space}/traits/new/"),
+    Page(
+        name="trait-new-problems",
+        path="/s/{space}/traits/new/",
+        act=click("trait-builder.next", then="builder.problems"),
+    ),
+    Page(name="trait", path=TRAIT),
+    Page(name="trait-builder", path=TRAIT + "builder/", act=click("trait-builder.run", then="trait-builder.total")),
+    Page(name="trait-builder-read-only", path=TRAIT + "builder/", who=VIEWER),
+    Page(name="trait-values", path=TRAIT + "values/"),
+    Page(name="trait-values-text", path="/s/{space}/traits/{text_trait}/values/"),
+    Page(name="trait-settings", path=TRAIT + "settings/"),
+    Page(
+        name="trait-sheet", path=TRAIT + "?panel=connection:{trait_connection}", act=click(then="connection.settings")
+    ),
+    Page(name="trait-add-destination", path="/s/{space}/traits/{text_trait}/destinations/add/"),
+    Page(name="trait-connect", path="/s/{space}/traits/{text_trait}/destinations/add/{destination}/"),
     Page(name="journeys", path="/s/{space}/journeys/"),
     Page(name="journeys-none", path="/s/{empty}/journeys/"),
     Page(name="journeys-no-match", path="/s/{space}/journeys/?q=nothing+like+it"),
@@ -223,6 +250,18 @@ PAGES = [
     Page(name="journey-outline", path=TESTED + "outline/"),
     Page(name="journey-add", path=TESTED + "builder/add/?after=entry"),
     Page(name="journey-review", path="/s/{space}/journeys/{draft_journey}/review/"),
+    Page(name="journey-review-changes", path="/s/{space}/journeys/{changed_journey}/review/"),
+    *(
+        Page(
+            name=f"journey-{size}-{part.strip('/') or 'live'}", path=f"/s/{{space}}/journeys/{{{size}_journey}}/{part}"
+        )
+        for size in ("small", "medium", "big")
+        for part in ("", "outline/", "builder/")
+    ),
+    *(
+        Page(name=f"journey-step-{step}", path=f"/s/{{space}}/journeys/{{every_type}}/builder/?panel=step:{step}")
+        for step in ("wait", "way", "shops", "test", "short", "bought", "joins", "nudge")
+    ),
     Page(name="journey-read-only", path=JOURNEY, who=VIEWER),
     Page(name="journey-test", path=TESTED + "test/"),
     Page(name="journey-tested", path=TESTED + "test/", act=run_test),
@@ -260,6 +299,21 @@ PAGES = [
     Page(name="destination-list-kind", path="/s/{space}/destinations/{list}/"),
     Page(name="delivery", path="/s/{space}/delivery/", image="delivery"),
     Page(name="delivery-none", path="/s/{empty}/delivery/"),
+    Page(name="delivery-reasons", path="/s/{space}/delivery/?metric=counts&step=failed"),
+    Page(name="delivery-samples", path="/s/{space}/delivery/?destination={refusing}&step=failed&samples=400"),
+    Page(name="delivery-events", path="/s/{space}/delivery/?range=7d&step=received"),
+    Page(name="delivery-bad-range", path="/s/{space}/delivery/?from=2026-03-02&to=2026-03-01"),
+    Page(name="delivery-audience", path="/s/{space}/delivery/computations/{audience}/"),
+    Page(name="delivery-messages", path="/s/{space}/delivery/overview/messages/?step=failed"),
+    Page(name="delivery-books", path="/s/{space}/delivery/connections/"),
+    Page(name="destination-overview-mapping", path="/s/{space}/delivery/destinations/{destination}/?mapping={mapping}"),
+    Page(name="destination-event-delivery", path="/s/{space}/delivery/destinations/{refusing}/events/"),
+    Page(name="debugger", path=SETTINGS + "debugger/"),
+    Page(name="debugger-none", path="/s/{empty}/settings/debugger/"),
+    Page(name="debugger-call", path=SETTINGS + "debugger/?message={failed_call}&tab=where"),
+    Page(name="debugger-filtered", path=SETTINGS + "debugger/?status=failed&type=track"),
+    Page(name="debugger-incoming", path=SETTINGS + "debugger/incoming/", act=open_message),
+    Page(name="debugger-incoming-none", path="/s/{empty}/settings/debugger/incoming/"),
     Page(name="delivery-calls", path="/s/{space}/delivery/calls/"),
     Page(name="delivery-call", path="/s/{space}/delivery/calls/{call}/"),
     Page(name="delivery-call-failed", path="/s/{space}/delivery/calls/{failed_call}/"),
@@ -319,12 +373,14 @@ def places(product: Product) -> Places:
         "enabled": True,
     }
     refused = api("POST", "destinations/", refusing)
+    revenue = named("traits/", "Total revenue")
     berlin = named("audiences/", "Newsletter readers in Berlin or Paris")
     api("POST", f"audiences/{berlin['id']}/connections/", {"destination": refused["id"]})
     viewer = api("POST", "members/", {"email": "robin@acme.example", "name": "Robin Reader", "role": "read_only"})
     empty = product.api("POST", "spaces/", {"name": "Empty", "kind": "dev"})
     product.wait("a failed call", lambda: api("GET", "deliveries/?status=failed&limit=1")["results"])
     product.wait_idle()
+    made = make_journeys(product, api, destination=crm["id"])
     connections = api("GET", f"audiences/{audience['id']}/connections/")["results"]
     profile = api("GET", f"audiences/{audience['id']}/members/")["results"][0]
     return Places(
@@ -336,11 +392,15 @@ def places(product: Product) -> Places:
             "connection": next(row["id"] for row in connections if row["destination"] == crm["id"]),
             "destination": crm["id"],
             "list": listing["id"],
+            "trait": revenue["id"],
+            "trait_connection": api("GET", f"traits/{revenue['id']}/connections/")["results"][0]["id"],
+            "text_trait": named("traits/", "Favorite category")["id"],
             "refusing": refused["id"],
             "mapping": api("GET", f"destinations/{crm['id']}/mappings/")["results"][0]["id"],
             "profile": profile["id"],
             "journey": named("journeys/", "Newsletter readers who shop")["id"],
             "draft_journey": named("journeys/", "Invite to the loyalty club")["id"],
+            **made,
             "call": str(api("GET", "deliveries/?status=delivered&limit=1")["results"][0]["id"]),
             "failed_call": str(api("GET", "deliveries/?status=failed&limit=1")["results"][0]["id"]),
             "source": named("sources/", "Website")["id"],

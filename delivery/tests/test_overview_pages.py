@@ -109,7 +109,7 @@ def test_the_tab_of_a_destination_and_the_page_of_an_audience(
     assert "errors.discarded.400" in events.content.decode()
     assert "Response from Destination" in events.content.decode()
     assert re.search(r'data-test="overview.received">3<', audience.content.decode())
-    assert missing.status_code == 404
+    assert "Not connected to a destination" in missing.content.decode()
 
 
 @pytest.mark.parametrize("query", ["?range=2y", "?from=x", "?destination=nope", "?mapping=nope", "?computation=nope"])

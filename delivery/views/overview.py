@@ -75,7 +75,7 @@ def computation_overview(request: SpaceRequest, computation_id: str) -> HttpResp
     """The Delivery Overview of an audience, trait or journey step: audience (…), Delivery Overview."""
     names = dict(overview_scope.computations(request.space))
     if computation_id not in names:
-        raise Http404("Nothing of this space with this id is connected to a destination.")
+        return render(request, "delivery/overview_computation.html", {"is_unconnected": True})
     frame = {
         "computation_name": names[computation_id],
         "computation_url": route_url("audiences:overview", request.space, audience_id=computation_id)
