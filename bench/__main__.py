@@ -11,7 +11,7 @@ import sys
 
 from bench.common import PROJECT
 
-MODULES = ("engine", "ingest", "deliver", "journey_canvas", "journey_dry_run")
+MODULES = ("engine", "ingest", "deliver", "deliver_mapped", "list_sync", "journey_canvas", "journey_dry_run")
 
 
 def main(wanted: list[str]) -> int:

@@ -1,9 +1,10 @@
 """A whole list to its vendor: `python -m bench.list_sync` (ENGAGE_BENCH_MEMBERS, 1,000,000 when not set).
 
 The product takes the queued changes of a list connection to Facebook Custom Audiences through mapping, hashing, batches
-of the vendor's 10,000 and bookkeeping. It is held against a bare loop that posts the same, prebuilt bodies: claim the
-entries of a batch, post its body by libcurl, move the entries to a log (at least 0.6 of it). `posting` tells what
-sending the bodies alone takes, without any entry being accounted for. `memory` is the peak of the process after the
+of the vendor's 10,000 and bookkeeping. It is held against a bare loop that posts the same, prebuilt bodies and keeps
+the least that has to be kept of each entry: claim the entries of a batch, post its body by libcurl, move them to a log
+that can be searched by person, and note who is on the list (at least 0.6 of it). `posting` tells what sending the
+bodies alone takes, without any entry being accounted for. `memory` is the peak of the process after the
 last batch against the peak after the first tenth.
 """
 
@@ -38,7 +39,10 @@ FROM generate_series(1, %(members)s) n
 """
 CLAIM = "SELECT id FROM bare_list WHERE id > %s ORDER BY id LIMIT %s"
 RECORD = """
-WITH gone AS (DELETE FROM bare_list WHERE id = ANY(%s) RETURNING *)
+WITH gone AS (DELETE FROM bare_list WHERE id = ANY(%s) RETURNING *), member AS (
+    INSERT INTO bare_list_member SELECT profile_id, id_type, id_value, now() FROM gone
+    ON CONFLICT (profile_id, id_type, id_value) DO UPDATE SET added_at = excluded.added_at
+)
 INSERT INTO bare_list_log SELECT id, profile_id, payload, now(), 200 FROM gone
 """
 
@@ -116,12 +120,19 @@ def fill_bare(connection: Any) -> None:
     from django.db import connection as database
 
     with database.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS bare_list, bare_list_log")
-        cursor.execute("CREATE TABLE bare_list AS SELECT id, profile_id, payload FROM list_change ORDER BY id")
-        cursor.execute("ALTER TABLE bare_list ADD PRIMARY KEY (id)")
+        cursor.execute("DROP TABLE IF EXISTS bare_list, bare_list_log, bare_list_member")
+        cursor.execute(
+            "CREATE TABLE bare_list AS SELECT id, profile_id, id_type, id_value, payload FROM list_change ORDER BY id"
+        )
+        cursor.execute("ALTER TABLE bare_list ADD PRIMARY KEY (profile_id, id_type, id_value), ADD UNIQUE (id)")
         cursor.execute(
             "CREATE TABLE bare_list_log "
-            "(id bigint, profile_id bigint, payload text, finished_at timestamptz, status int)"
+            "(id bigint PRIMARY KEY, profile_id bigint, payload text, finished_at timestamptz, status int)"
+        )
+        cursor.execute("CREATE INDEX ON bare_list_log (profile_id)")
+        cursor.execute(
+            "CREATE TABLE bare_list_member (profile_id bigint, id_type text, id_value text, added_at timestamptz, "
+            "PRIMARY KEY (profile_id, id_type, id_value))"
         )
         cursor.execute("VACUUM (ANALYZE) bare_list")
 

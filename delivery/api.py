@@ -16,6 +16,7 @@ from delivery.models import Connection
 from delivery.selectors import books
 from delivery.selectors.calls import STATUSES, call_page
 from delivery.selectors.lookups import call_filter, find_connection, shows
+from delivery.selectors.sync_progress import sync_progress
 from delivery.serializers import (
     CallPageSerializer,
     CallSerializer,
@@ -24,6 +25,7 @@ from delivery.serializers import (
     DestinationTraitsSerializer,
     FirstSyncSerializer,
     ReplaySerializer,
+    SyncProgressSerializer,
     SyncSerializer,
 )
 from delivery.services import connections as services
@@ -83,8 +85,10 @@ class ConnectionSyncView(ConnectionView):
     def shown_sync(self, connection: Connection) -> dict[str, Any]:
         run = connection.first_syncs.order_by("-id").first()
         last = books.last_list_sync(connection)
+        progress = sync_progress(connection, run, books.books_of([connection])[connection.pk])
         return {
             "first_sync": FirstSyncSerializer(run).data if run else None,
+            "progress": None if progress is None else SyncProgressSerializer(progress).data,
             "last_list_sync": None
             if last is None
             else {

@@ -118,10 +118,21 @@ class FirstSyncSerializer(serializers.ModelSerializer[FirstSync]):
         read_only_fields = fields
 
 
+class SyncProgressSerializer(serializers.Serializer[Any]):
+    """`seconds_left` is an estimate at the cap, null as long as there is no telling."""
+
+    people_done = serializers.IntegerField()
+    people_total = serializers.IntegerField()
+    calls_done = serializers.IntegerField()
+    calls_total = serializers.IntegerField()
+    seconds_left = serializers.FloatField(allow_null=True)
+
+
 class SyncSerializer(serializers.Serializer[Any]):
     """How far the connection is: its first sync, and for lists the last run and the next."""
 
     first_sync = FirstSyncSerializer(allow_null=True)
+    progress = SyncProgressSerializer(allow_null=True)
     last_list_sync = serializers.DictField(allow_null=True)
     next_list_sync_at = serializers.DateTimeField(allow_null=True)
 

@@ -10,6 +10,7 @@ from audiences.services.connections import live_connections
 from delivery.models import Connection, FirstSync
 from delivery.selectors.books import Books, books_of, connection_status
 from delivery.selectors.resync import Estimate, resync_estimate
+from delivery.selectors.sync_progress import SyncProgress, sync_progress
 from delivery.services.samples import sample_calls
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
@@ -42,6 +43,7 @@ class ConnectionRow:
     sync_status: str
     first_sync: FirstSync | None
     books: Books
+    progress: SyncProgress | None = None
 
     @property
     def is_list(self) -> bool:
@@ -83,6 +85,7 @@ def _row(audience: Audience, connection: Connection, run: FirstSync | None, book
         sync_status=sync_status(audience, connection, run),
         first_sync=run,
         books=books,
+        progress=sync_progress(connection, run, books),
     )
 
 

@@ -279,13 +279,13 @@ class _Run:
 
     def _results(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> list[EntryResult]:
         exchange = exchanges.as_text(made, self.tokens.secret_values)
-        duration = exchanges.duration_ms(made)
+        duration, now, was_sent = exchanges.duration_ms(made), self._clock(), bool(made)
         return [
             EntryResult.of(
                 entry,
                 verdict,
-                now=self._clock(),
-                was_sent=bool(made),
+                now=now,
+                was_sent=was_sent,
                 exchange=exchange,
                 duration_ms=duration,
             )

@@ -73,8 +73,8 @@ def test_missed_slots_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     cap = Cap(key=key, per_second=100, client=own)
 
     assert cap.take(wanted=10) == 0.0
-    # The slots at 10.3, 20.6, 30.9 … ms: after 55 ms the first three are late by more than 20 ms.
-    moment = 1000.055
+    # The slots at 11, 22, 33 … ms: after 60 ms the first three are late by more than 20 ms.
+    moment = 1000.06
     taken = 0
     while cap._left and cap.take(wanted=10) == 0.0:
         taken += 1

@@ -1,0 +1,68 @@
+"""How far the first sync (or a resync) of a connection is, and how long the rest takes at the cap (F121)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from delivery.models import Connection, FirstSync
+from delivery.selectors.books import Books
+from delivery.services.first_sync import OPEN
+from destinations import catalog
+
+# Without a cap the pace so far tells, once there is this much of it (seconds).
+LEAST_ELAPSED = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncProgress:
+    """`people_done` of `people_total` are queued; `calls_done` of about `calls_total` calls are over.
+
+    `seconds_left` None: there is no telling yet. A list goes out in batches, so that its calls are entries.
+    """
+
+    people_done: int
+    people_total: int
+    calls_done: int
+    calls_total: int
+    seconds_left: float | None
+
+    @property
+    def percent(self) -> int:
+        return min(99, self.calls_done * 100 // self.calls_total) if self.calls_total else 0
+
+
+def sync_progress(
+    connection: Connection, run: FirstSync | None, books: Books, *, now: datetime | None = None
+) -> SyncProgress | None:
+    """None when there is no sync, or all of its calls are over."""
+    if run is None or run.state in (FirstSync.State.CANCELLED, FirstSync.State.FAILED):
+        return None
+    waiting = books.waiting + books.in_flight
+    is_open = run.state in OPEN
+    if not is_open and not waiting:
+        return None
+    done = books.emitted - waiting
+    to_queue = max(0, run.profiles_total - run.profiles_done) if is_open else 0
+    each = books.emitted / run.profiles_done if run.profiles_done else 1.0
+    left = waiting + math.ceil(to_queue * each)
+    elapsed = ((now or timezone.now()) - run.created_at).total_seconds()
+    return SyncProgress(
+        people_done=run.profiles_done,
+        people_total=run.profiles_total,
+        calls_done=done,
+        calls_total=done + left,
+        seconds_left=_seconds(connection, left, done=done, elapsed=elapsed),
+    )
+
+
+def _seconds(connection: Connection, left: int, *, done: int, elapsed: float) -> float | None:
+    definition = catalog.definition(connection.destination.connector)
+    cap = connection.destination.requests_per_second or (definition.requests_per_second if definition else None)
+    if cap:
+        is_list = definition is not None and definition.kind == "list"
+        return math.ceil(left / definition.batch_size) / cap if is_list and definition is not None else left / cap
+    return left * elapsed / done if done and elapsed >= LEAST_ELAPSED else None
