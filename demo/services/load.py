@@ -23,6 +23,7 @@ from audiences.services.audiences import create_audience
 from audiences.services.connections import ConnectionSpec
 from demo.services.journeys import load_journeys
 from demo.services.shop import Size, history
+from demo.services.traits import load_traits
 from destinations.models import Destination
 from destinations.services.destinations import create_destination
 from ingest.models import InboundBatch
@@ -124,7 +125,7 @@ def _space(member: Member, name: str, kind: SpaceKind) -> Space:
 
 
 def _fill(space: Space, size: Size, now: datetime, *, seed: int, say: Callable[[str], None]) -> None:
-    """History, destinations, audiences and journeys of an empty space."""
+    """History, destinations, audiences, computed traits and journeys of an empty space."""
     if Source.objects.in_space(space).exists():
         return
     owner = User.objects.get(email=EMAIL)
@@ -136,6 +137,7 @@ def _fill(space: Space, size: Size, now: datetime, *, seed: int, say: Callable[[
             _receive(space, source, block, now)
         destinations = _destinations(space, owner)
         _audiences(space, owner, destinations)
+        load_traits(space=space, owner=owner, destinations=destinations)
         load_journeys(space=space, owner=owner, destinations=destinations, now=now)
 
 

@@ -129,7 +129,7 @@ def _traits(request: SpaceRequest, profile: Profile) -> dict[str, Any]:
     traits = detail.traits_of(profile)
     if not request.member.has_pii_access:
         traits = [replace(trait, value=masked(trait.value, trait.key)) for trait in traits]
-    return {"traits": traits}
+    return {"traits": traits, "computed_url": _fragment_url(request, profile, "traits")}
 
 
 def _identities(request: SpaceRequest, profile: Profile) -> dict[str, Any]:
@@ -187,7 +187,7 @@ CONTENT = {
 
 
 def _fragment_url(request: SpaceRequest, profile: Profile, app: str) -> str:
-    """A fragment of an app above this one, audiences or journeys; "" while there is none."""
+    """A fragment of an app above this one: audiences, computed traits or journeys; "" while there is none."""
     return route_url(f"{app}:profile_{app}", request.space, segment_id=profile.segment_id)
 
 

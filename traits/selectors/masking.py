@@ -31,6 +31,11 @@ def shown_distribution(found: Distribution, *, trait: Trait, shows_pii: bool) ->
     return found if shows_pii else replace(found, common=_common(found.common, path_of(trait.definition)))
 
 
+def masked_value(value: Any, trait: Trait) -> Any:
+    """One value as people without the right see it."""
+    return _masked(value, path_of(trait.definition))
+
+
 def shown_report(report: PreviewReport, *, definition: Any, shows_pii: bool) -> PreviewReport:
     if shows_pii:
         return report

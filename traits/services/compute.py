@@ -119,12 +119,20 @@ def precede(preceding: Preceding) -> Preceded:
 def settle(*, space: Space, traits: Sequence[Compiled], changes: Sequence[Changed], now: datetime) -> Preceded:
     """Compute the traits that read what changed, of the same profiles and of their accounts. All that changed."""
     first = told(traits, changes)
-    readers = frozenset(item.trait.pk for item in traits if item.mentions.traits & first.traits)
+    return settle_keys(space=space, traits=traits, keys=first.traits, profile_ids=first.profile_ids, now=now)
+
+
+def settle_keys(
+    *, space: Space, traits: Sequence[Compiled], keys: frozenset[str], profile_ids: frozenset[int], now: datetime
+) -> Preceded:
+    """The same for values, by their keys, that changed for these profiles."""
+    readers = frozenset(item.trait.pk for item in traits if item.mentions.traits & keys)
     if not readers:
-        return first
-    ids = {*first.profile_ids, *_accounts_of(space, list(first.profile_ids))}
+        return Preceded(profile_ids=profile_ids, traits=keys)
+    ids = {*profile_ids, *_accounts_of(space, list(profile_ids))}
     more = evaluate(space=space, traits=traits, scope=TheseProfiles(ids=sorted(ids)), now=now, due=readers)
-    return told(traits, [*changes, *more])
+    found = told(traits, more)
+    return Preceded(profile_ids=profile_ids | found.profile_ids, traits=keys | found.traits)
 
 
 def told(traits: Iterable[Compiled], changes: Sequence[Changed]) -> Preceded:

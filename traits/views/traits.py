@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from traits.forms import DetailsForm
 from traits.models import Trait
 from traits.selectors import traits as selectors
 from traits.selectors.connections import connection_rows
-from traits.selectors.masking import shown_common, shown_distribution, shown_values
+from traits.selectors.masking import masked_value, shown_common, shown_distribution, shown_values
 from traits.selectors.values import common_values, distribution, profiles_with
 from traits.services import traits as services
 from traits.services.consumers import consumers
@@ -208,4 +209,6 @@ def profile_traits(request: SpaceRequest, segment_id: str) -> HttpResponse:
     if profile is None:
         raise Http404("This space has no such profile.")
     rows = selectors.traits_of_profile(space=request.space, profile=profile)
+    if not request.member.has_pii_access:
+        rows = [replace(row, value=masked_value(row.value, row.trait)) for row in rows]
     return render(request, "traits/profile_traits.html", {"rows": rows, "profile": profile})
