@@ -296,6 +296,20 @@ PAGES = [
     Page(name="destination-delivery", path="/s/{space}/delivery/destinations/{destination}/"),
     Page(name="destination-traits", path="/s/{space}/delivery/destinations/{destination}/traits/"),
     Page(name="destination-settings", path=DESTINATION + "settings/"),
+    Page(name="destination-filters", path="/s/{space}/destinations/{refusing}/filters/"),
+    Page(name="destination-filters-none", path=DESTINATION + "filters/"),
+    Page(name="destination-filter", path="/s/{space}/destinations/{refusing}/filters/{filter}/"),
+    Page(name="destination-filter-new", path=DESTINATION + "filters/new/"),
+    Page(name="functions", path="/s/{space}/functions/"),
+    Page(name="functions-none", path="/s/{empty}/functions/"),
+    Page(name="function", path="/s/{space}/functions/{function}/"),
+    Page(
+        name="function-tested",
+        path="/s/{space}/functions/{function}/",
+        act=click("function.run", then="function.outcome"),
+    ),
+    Page(name="function-new", path="/s/{space}/functions/new/"),
+    Page(name="function-version", path="/s/{space}/functions/{function}/versions/1/"),
     Page(name="destination-list-kind", path="/s/{space}/destinations/{list}/"),
     Page(name="delivery", path="/s/{space}/delivery/", image="delivery"),
     Page(name="delivery-none", path="/s/{empty}/delivery/"),
@@ -325,6 +339,9 @@ PAGES = [
     Page(name="settings-identity", path=SETTINGS + "identity/"),
     Page(name="settings-identity-new", path=SETTINGS + "identity/new/"),
     Page(name="settings-identity-rule", path=SETTINGS + "identity/users/email/"),
+    Page(name="settings-event-filters", path=SETTINGS + "filters/"),
+    Page(name="settings-event-filters-none", path="/s/{empty}/settings/filters/"),
+    Page(name="settings-event-filter-new", path=SETTINGS + "filters/new/"),
     Page(name="settings-members", path=SETTINGS + "members/"),
     Page(name="settings-member-invite", path=SETTINGS + "members/invite/"),
     Page(name="settings-member-invited", path=SETTINGS + "members/invite/", act=invite),
@@ -373,6 +390,11 @@ def places(product: Product) -> Places:
         "enabled": True,
     }
     refused = api("POST", "destinations/", refusing)
+    drop = {"title": "No test users", "if": 'match(userId, "test-*")', "actions": [{"type": "DROP"}]}
+    filtering = api("POST", f"destinations/{refused['id']}/filters/", drop)
+    api("POST", "event-filters/", {"name": "Internal tests", "if": 'context.app.name = "internal"'})
+    code = 'async function onTrack(event) {\n  console.log("points for", event.userId);\n}\n'
+    function = api("POST", "functions/", {"name": "Loyalty card", "code": code})
     revenue = named("traits/", "Total revenue")
     berlin = named("audiences/", "Newsletter readers in Berlin or Paris")
     api("POST", f"audiences/{berlin['id']}/connections/", {"destination": refused["id"]})
@@ -396,6 +418,8 @@ def places(product: Product) -> Places:
             "trait_connection": api("GET", f"traits/{revenue['id']}/connections/")["results"][0]["id"],
             "text_trait": named("traits/", "Favorite category")["id"],
             "refusing": refused["id"],
+            "filter": filtering["id"],
+            "function": function["id"],
             "mapping": api("GET", f"destinations/{crm['id']}/mappings/")["results"][0]["id"],
             "profile": profile["id"],
             "journey": named("journeys/", "Newsletter readers who shop")["id"],
