@@ -92,7 +92,7 @@ class EventDeliverySerializer(serializers.Serializer[Any]):
     delivered = serializers.IntegerField()
     not_delivered = serializers.IntegerField()
     p95_seconds = serializers.FloatField(allow_null=True)
-    errors = ErrorSerializer(many=True)
+    errors = ErrorSerializer(many=True)  # type: ignore[assignment]  # the name on the wire
 
 
 class MessagePageSerializer(CallPageSerializer):

@@ -22,7 +22,7 @@ class ReceivedSerializer(serializers.Serializer[Received]):
     """`message` is the JSON as it came, masked for members without access to personal data; text where it is none."""
 
     id = serializers.CharField()
-    source = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]  # the name on the wire
     received_at = serializers.DateTimeField()
     type = serializers.CharField(source="kind")
     name = serializers.CharField()
@@ -80,5 +80,5 @@ class IncomingView(SpaceAPIView):
             "member": self.member,
             "sources": dict(Source.objects.in_space(self.space).values_list("pk", "public_id")),
         }
-        results = ReceivedSerializer(page.rows, many=True, context=context).data
+        results = [ReceivedSerializer(row, context=context).data for row in page.rows]
         return Response({"next": following, "is_cut": page.is_cut, "results": results})

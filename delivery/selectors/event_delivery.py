@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.db import connection as database
 
@@ -86,7 +87,7 @@ def sent_and_said(row: CallRow | None) -> tuple[object, object]:
 
 
 def _retried(scope: Scope) -> list[Error]:
-    params = {
+    params: dict[str, Any] = {
         "space": scope.space.pk,
         "destinations": sorted({one.destination_id for one in scope.connections}),
         "connections": [one.pk for one in scope.connections],

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection as database
 from django.utils import timezone
@@ -319,7 +319,7 @@ def _rows(scope: Scope, period: Period, *, width: timedelta | None = None) -> li
     params |= {"width": width, "own": own, "since": period.since, "until": period.until, "now": timezone.now()}
     with database.cursor() as cursor:
         cursor.execute(FIGURES.format(bin=column, parts=parts), params)
-        rows = [_Row(*row[:-1], int(row[-1])) for row in cursor.fetchall()]
+        rows = [_Row._make((*row[:-1], int(row[-1]))) for row in cursor.fetchall()]
     return [
         row
         for row in rows
@@ -329,12 +329,12 @@ def _rows(scope: Scope, period: Period, *, width: timedelta | None = None) -> li
     ]
 
 
-def _parts(scope: Scope, period: Period) -> tuple[str, dict[str, object]]:
+def _parts(scope: Scope, period: Period) -> tuple[str, dict[str, Any]]:
     connections = scope.counted_connections
     homes = {one.destination_id for one in scope.connections}
     if scope.destination is not None:
         homes = {scope.destination.pk}
-    params: dict[str, object] = {
+    params: dict[str, Any] = {
         "space": scope.space.pk,
         "destinations": sorted(homes),
         "connections": [one.pk for one in connections],

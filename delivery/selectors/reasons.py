@@ -60,6 +60,7 @@ KNOWN = {
     ),
     REPLACED: ("A later change of the same person came first", "Nothing to do: only the newest state is sent."),
     REMOVED: ("The destination was removed before the call was sent", "Nothing to do."),
+    "CANCELED_BY_USER": ("Somebody canceled the call while it waited", "Nothing to do."),
     "ETIMEDOUT": ("The destination did not answer in time", "Check its status page."),
     "ESOCKETTIMEDOUT": ("The destination did not answer in time", "Check its status page."),
     "ENOTFOUND": ("The host name could not be found", "Check the address in the settings."),

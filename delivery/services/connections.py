@@ -268,7 +268,7 @@ def supersede_waiting(*, connection: Connection, now: datetime) -> int:
         )
         for kind, event, created_at, calls in moved
     )
-    superseded = sum(row[3] for row in moved)
+    superseded = sum(int(row[3]) for row in moved)
     connection.list_syncs.filter(state=ListSync.State.RUNNING).update(
         state=ListSync.State.FAILED, error=REMOVED_DETAIL, finished_at=now
     )

@@ -90,7 +90,7 @@ class Latency:
 
 def add(tallies: Iterable[Tally]) -> None:
     """Count, in the caller's transaction. Rows are touched in one order, so that two writers cannot deadlock."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "s": one.space_id,
             "d": one.destination_id,
@@ -112,7 +112,7 @@ def add(tallies: Iterable[Tally]) -> None:
 
 
 def add_latencies(latencies: Iterable[Latency]) -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "s": one.space_id,
             "d": one.destination_id,

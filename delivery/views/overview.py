@@ -286,7 +286,7 @@ def _narrowed(choice: Choice, line: Line) -> Choice:
 
 def _destination_rows(request: SpaceRequest, choice: Choice) -> list[dict[str, Any]]:
     homes = {one.destination_id: one.destination for one in choice.scope.connections}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for home, figures in by_destination(choice.scope).items():
         destination = homes[home]
         decided = figures.steps[DELIVERED] + figures.steps["failed"]
@@ -315,10 +315,11 @@ def _pickers(request: SpaceRequest, choice: Choice, *, is_destination_fixed: boo
     period = choice.scope.period
     chosen = choice.destination
     definition = catalog.definition(chosen.connector) if chosen is not None else None
-    keep = {"metric": _metric(request)}
     ranges = []
     for key, (label, _length) in RANGES.items():
-        url = "?" + choice.query(range=key, **keep | {"from": "", "to": ""})
+        # A word of Python, hence a dict.
+        no_times = {"from": "", "to": ""}
+        url = "?" + choice.query(range=key, metric=_metric(request), **no_times)  # type: ignore[arg-type]
         ranges.append({"label": label, "url": url, "active": key == period.key})
     metrics = [
         {
