@@ -37,14 +37,14 @@ def fill(space_id: int, *, profiles: int, events: int, first_id: int = 1, seed: 
         _copy(cursor, PROFILE, _profile_rows(space_id, first_id, profiles))
         _copy(cursor, IDENTIFIER, _identifier_rows(space_id, first_id, profiles))
         _copy(cursor, EVENT, _event_rows(space_id, first_id, profiles, events, random.Random(seed)))
-        cursor.execute("SELECT setval('profile_id_seq', greatest(%s, nextval('profile_id_seq')))", [first_id + profiles])
+        cursor.execute(
+            "SELECT setval('profile_id_seq', greatest(%s, nextval('profile_id_seq')))", [first_id + profiles]
+        )
         for table in ("profile", "external_id", "event", "membership"):
             cursor.execute(f"VACUUM ANALYZE {table}")
 
 
-PROFILE = (
-    "COPY profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, updated_at) FROM STDIN"
-)
+PROFILE = "COPY profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, updated_at) FROM STDIN"
 IDENTIFIER = "COPY external_id (space_id, collection, id_type, value, original, profile_id, created_at) FROM STDIN"
 EVENT = "COPY event (space_id, profile_id, type, name, ts, received_at, source_id, message_id, properties) FROM STDIN"
 

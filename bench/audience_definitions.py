@@ -14,7 +14,7 @@ KNOWN = (
     "profile_id IN (SELECT x.profile_id FROM external_id x WHERE x.space_id = %(space)s "
     "AND x.id_type IN ('user_id', 'email', 'android.idfa', 'ios.idfa'))"
 )
-EVENTS = "event e WHERE e.space_id = %(space)s AND e.type = 0 AND e.ts <= %(now)s AND e.name = "
+EVENTS = "event e WHERE e.profile_id > 0 AND e.space_id = %(space)s AND e.type = 0 AND e.ts <= %(now)s AND e.name = "
 RECENT = "e.ts > %(now)s - interval '30 days'"
 
 
@@ -84,7 +84,7 @@ CASES = (
         by_hand="SELECT profile_id, bought IS NULL, CASE WHEN bought IS NULL THEN began + interval '30 days' "
         "ELSE bought + interval '30 days' END FROM (SELECT profile_id, "
         "max(ts) FILTER (WHERE name = 'Checkout Started') AS began, max(ts) FILTER (WHERE name = 'Order Completed') "
-        "AS bought FROM event e WHERE e.space_id = %(space)s AND e.type = 0 AND e.ts <= %(now)s "
+        "AS bought FROM event e WHERE e.profile_id > 0 AND e.space_id = %(space)s AND e.type = 0 AND e.ts <= %(now)s "
         f"AND e.name IN ('Checkout Started', 'Order Completed') AND {RECENT} AND {KNOWN} GROUP BY profile_id) g "
         "WHERE began IS NOT NULL",
     ),
@@ -101,16 +101,14 @@ CASES = (
         "ELSE g.reviewed + interval '30 days' END FROM (SELECT id, id AS profile_id, traits FROM profile "
         "WHERE space_id = %(space)s AND collection = 0) p LEFT JOIN (SELECT profile_id, "
         f"max(ts) FILTER (WHERE name = 'Review Written' AND {RECENT}) AS reviewed, "
-        "count(*) FILTER (WHERE name = 'Coupon Entered') AS coupons FROM event e WHERE e.space_id = %(space)s "
+        "count(*) FILTER (WHERE name = 'Coupon Entered') AS coupons FROM event e WHERE e.profile_id > 0 AND e.space_id = %(space)s "
         "AND e.type = 0 AND e.ts <= %(now)s AND e.name IN ('Review Written', 'Coupon Entered') GROUP BY profile_id) g "
         "ON g.profile_id = p.id WHERE (p.traits -> 'age' > '75' AND jsonb_typeof(p.traits -> 'age') = 'number' "
         f"OR g.coupons >= 3 OR g.reviewed IS NOT NULL) AND p.{KNOWN}",
     ),
     Case(
         name="funnel_did_not",
-        where=month(
-            "Checkout Started", then={"event": "Order Completed", "performed": False, "within": {"hours": 1}}
-        ),
+        where=month("Checkout Started", then={"event": "Order Completed", "performed": False, "within": {"hours": 1}}),
         by_hand="SELECT profile_id, bool_or(ts + interval '1 hour' <= %(now)s), "
         "CASE WHEN bool_or(ts + interval '1 hour' <= %(now)s) THEN max(ts) + interval '30 days' "
         "ELSE min(ts) + interval '1 hour' END "

@@ -155,8 +155,9 @@ def one_pass(space: Any, ids: list[int], count: int) -> float:
             tests.append(f"e.properties -> 'revenue' > '{number % 100}'")
         columns.append(f"count(*) FILTER (WHERE {' AND '.join(tests)}) >= {1 + number % 3}")
     sql = (
-        f"SELECT p.id, {', '.join(columns)} FROM unnest(%s::bigint[]) AS p(id) JOIN event e ON e.space_id = %s "
-        "AND e.profile_id = p.id AND e.type = 0 AND e.ts <= now() GROUP BY p.id"
+        f"SELECT e.profile_id, {', '.join(columns)} FROM unnest(%s::bigint[]) AS p(id) CROSS JOIN LATERAL ("
+        "SELECT e.* FROM event e WHERE e.space_id = %s AND e.profile_id = p.id AND e.type = 0 AND e.ts <= now() "
+        "OFFSET 0) e GROUP BY e.profile_id"
     )
     started = time.perf_counter()
     with connection.cursor() as cursor:

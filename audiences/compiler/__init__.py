@@ -6,18 +6,22 @@ preview_query(space_id, condition, now, *, options=Options(...), scope=None, ref
 in_statements([CompiledInput, …]) -> groups that one compile_audiences call can take (about 450 nodes each)
 scope: Everyone() | TheseProfiles(ids=[...]) | IdRange(first=, last=)
 
-Run with `cursor.execute(query.sql, query.params)`. What the rows are: `queries`. A missing reference: CompileError.
+Run with `cursor.execute(query.sql, query.params)`, over other scopes than TheseProfiles after WIDE_SCOPES and before
+ANY_SCOPE. What the rows are: `queries`. A missing reference: CompileError.
 """
 
 from __future__ import annotations
 
+from audiences.compiler.builder import ANY_SCOPE, WIDE_SCOPES
 from audiences.compiler.queries import CompiledInput, compile_audiences, in_statements, preview_query
 from audiences.compiler.references import NO_REFERENCES, References
 from audiences.compiler.scopes import Everyone, IdRange, Scope, TheseProfiles
 from audiences.compiler.statement import CompileError, Query
 
 __all__ = [
+    "ANY_SCOPE",
     "NO_REFERENCES",
+    "WIDE_SCOPES",
     "CompileError",
     "CompiledInput",
     "Everyone",

@@ -35,6 +35,9 @@ from profiles.models import ACCOUNTS, USERS
 COLLECTIONS = {"users": USERS, "accounts": ACCOUNTS}
 BY_NAME = "e.profile_id > 0"
 """Always true; a statement that says it may read events by their name, over all profiles (profiles/migrations)."""
+WIDE_SCOPES = "SET LOCAL enable_nestloop = off"
+"""For statements over everybody or a range of ids: what is estimated as one row in a new space may be everybody."""
+ANY_SCOPE = "SET LOCAL enable_nestloop = on"
 MOST_IN_ONE_PASS = 24
 MOST_PASSES = 12
 
@@ -80,10 +83,20 @@ class Builder:
         self.scope = scope
         self.references = references
         self.only_with_events = False
+        self.only_known = False
+
+    def leave_out_anonymous(self, options: Sequence[Options]) -> None:
+        """Call before the verdicts, where profiles without a row among the facts are taken as no members.
+
+        When none of the audiences takes anonymous profiles, one join leaves them out; over few profiles it is cheaper
+        to ask for each.
+        """
+        asked = self.collection == USERS and not any(each.include_anonymous for each in options)
+        self.only_known = asked and not self._is_few
 
     def verdict(self, condition: Condition, options: Options) -> Verdict:
         found = self.node(condition.where, options)
-        if self.collection != USERS or options.include_anonymous:
+        if self.collection != USERS or options.include_anonymous or self.only_known:
             return found
         known = self._has_identifier(KNOWN_IDENTIFIERS)
         changes = NEVER if found.flips_at == NEVER else f"(CASE WHEN {known} THEN {found.flips_at} ELSE {NEVER} END)"
@@ -155,44 +168,57 @@ class Builder:
         return self.users
 
     def _has_identifier(self, kinds: Sequence[str]) -> str:
+        return f"f.{self.statement.facts.add(self._identified('s.id', kinds))}"
+
+    def _identified(self, profile_id: str, kinds: Sequence[str]) -> str:
         statement = self.statement
-        tests = [
+        tests = [f"x.profile_id = {profile_id}", *within(self.scope, "x.profile_id", statement)]
+        if self._is_few:
             # The operators hide the columns: by the primary key, each profile would read everybody's identifiers.
-            f"x.space_id + 0 = {statement.space}",
-            "x.profile_id = s.id",
-            f"x.id_type || '' = ANY ({statement.texts(kinds)})",
-            *within(self.scope, "x.profile_id", statement),
-        ]
-        return f"f.{statement.facts.add(f'EXISTS (SELECT FROM external_id x WHERE {_and(tests)})')}"
+            tests += [f"x.space_id + 0 = {statement.space}", f"x.id_type || '' = ANY ({statement.texts(kinds)})"]
+        else:
+            # Joined as a whole (`WIDE_SCOPES`), for which the planner has to know how many there are.
+            tests += [f"x.space_id = {statement.space}", f"x.id_type = ANY ({statement.texts(kinds)})"]
+        return f"EXISTS (SELECT FROM external_id x WHERE {_and(tests)})"
 
     def ctes(self) -> list[str]:
         """`scope`, one for each kind of fact, and `facts` with a row a profile."""
         statement = self.statement
-        facts = ["s.id", *statement.facts.select()]
         prefix = self.prefix
-        joins = [f"{prefix}scope s"]
-        parts = [self._scope()]
         passes = self._passes()
-        join = "JOIN" if self.skips_others(passes) else "LEFT JOIN"
+        join = "JOIN" if self._joins_events(passes) else "LEFT JOIN"
+        own, where = "s.id", ""
+        joins, parts = [f"{prefix}scope s"], [self._scope()]
+        if self._joins_events(passes) and not self._reads_profiles():
+            # Whoever has events is a user profile, of which nothing else is needed.
+            own, joins, parts = "h0.profile_id", [], []
+            where = f" WHERE {self._identified(own, KNOWN_IDENTIFIERS)}" if self.only_known else ""
+        facts = [f"{own} AS id", *statement.facts.select()]
         if len(passes) > 1:
             parts.append(f"{prefix}event_row AS MATERIALIZED ({self._events()})")
         for number, aggregates in enumerate(passes):
             rows = f"{prefix}event_row" if len(passes) > 1 else f"({self._events()} OFFSET 0)"
             picked = f"{', '.join(aggregates.columns)} FROM {rows} e{aggregates.where}"
             parts.append(f"{prefix}happened{number} AS (SELECT e.profile_id, {picked} GROUP BY e.profile_id)")
-            joins.append(f"{join} {prefix}happened{number} h{number} ON h{number}.profile_id = s.id")
+            on = f" ON h{number}.profile_id = {own}"
+            joins.append(f"{join} {prefix}happened{number} h{number}{on}" if joins else f"{prefix}happened{number} h0")
         facts += statement.aggregates.columns.names()
         for number, (columns, rows) in enumerate(belongings(self.statement, self.references, self.scope)):
             parts.append(f"{prefix}belonging{number} AS ({rows})")
             facts += [f"b{number}.{name}" for name in columns]
-            joins.append(f"LEFT JOIN {prefix}belonging{number} b{number} ON b{number}.profile_id = s.id")
+            joins.append(f"LEFT JOIN {prefix}belonging{number} b{number} ON b{number}.profile_id = {own}")
         if self.users is not None:
             parts += self.users.ctes()
             facts += [f"u.{name}" for name in self.users.columns.names()]
             joins.append("LEFT JOIN linked u ON u.account_id = s.id")
         # OFFSET 0 keeps the planner from repeating a fact's expression wherever a verdict reads it.
-        parts.append(f"{prefix}facts AS (SELECT {', '.join(facts)} FROM {' '.join(joins)} OFFSET 0)")
+        parts.append(f"{prefix}facts AS (SELECT {', '.join(facts)} FROM {' '.join(joins)}{where} OFFSET 0)")
         return parts
+
+    def _reads_profiles(self) -> bool:
+        """Whether more is asked of a profile than what happened and where it belongs."""
+        statement = self.statement
+        return bool(statement.facts.names()) or "traits" in statement.needed or self.collection != USERS
 
     def _scope(self) -> str:
         statement = self.statement
@@ -203,6 +229,8 @@ class Builder:
             rows = f"SELECT p.id, p.traits FROM {self._ids()} AS i(id) CROSS JOIN LATERAL ({found}) p"
         else:
             tests += within(self.scope, "p.id", statement)
+            if self.only_known:
+                tests.append(self._identified("p.id", KNOWN_IDENTIFIERS))
             rows = f"SELECT p.id, p.traits FROM profile p WHERE {_and(tests)}"
         return f"{self.prefix}scope AS NOT MATERIALIZED ({rows})"
 
@@ -240,7 +268,10 @@ class Builder:
         raise TypeError("The ids of this scope are not known.")
 
     def skips_others(self, passes: Sequence[_Pass] | None = None) -> bool:
-        """Whether profiles without events have no row among the facts."""
+        """Whether some profiles, who cannot belong, have no row among the facts."""
+        return self.only_known or self._joins_events(passes)
+
+    def _joins_events(self, passes: Sequence[_Pass] | None = None) -> bool:
         return self.only_with_events and len(self._passes() if passes is None else passes) == 1
 
     def _passes(self) -> list[_Pass]:

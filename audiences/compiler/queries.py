@@ -31,13 +31,14 @@ LEFT JOIN membership m ON m.space_id = {space} AND m.audience_id = r.audience_id
      AND m.audience_id = ANY ({ids}) {scope}
 WHERE r.is_member IS DISTINCT FROM coalesce(m.is_member, false) OR r.recheck_at IS DISTINCT FROM m.recheck_at"""
 
-# Who has none of the events asked for cannot belong, now or later: only stored rows of such profiles are looked at.
+# Who has none of the events asked for, or is not known, cannot belong, now or later: only stored rows of such profiles
+# are looked at.
 _WITHOUT_EVENTS = """
 UNION ALL
 SELECT m.profile_id, m.audience_id, false, NULL::timestamptz, m.is_member, m.recheck_at, true
 FROM membership m
 WHERE m.space_id = {space} AND m.audience_id = ANY ({ids}) {scope} AND (m.is_member OR m.recheck_at IS NOT NULL)
-  AND EXISTS (SELECT FROM scope s WHERE s.id = m.profile_id)
+  AND EXISTS (SELECT FROM profile p WHERE p.space_id = {space} AND p.id = m.profile_id)
   AND NOT EXISTS (SELECT FROM facts f WHERE f.id = m.profile_id)"""
 
 
@@ -79,7 +80,9 @@ def compile_audiences(
     """
     collection = _one_collection([item.condition for item in inputs])
     builder = Builder(space_id, collection, scope, now, references, is_timed=True)
-    builder.only_with_events = changed_only and all(wants_events(item.condition.where) for item in inputs)
+    if changed_only:
+        builder.only_with_events = all(wants_events(item.condition.where) for item in inputs)
+        builder.leave_out_anonymous([item.options for item in inputs])
     verdicts = [builder.verdict(item.condition, item.options) for item in inputs]
     statement = builder.statement
     ids = statement.param([item.audience_id for item in inputs], "bigint[]")
@@ -130,6 +133,7 @@ def preview_query(
     """One row: (how many profiles belong, ids of up to `sample_size` of them, lowest first)."""
     builder = Builder(space_id, condition.collection, scope or Everyone(), now, references, is_timed=False)
     builder.only_with_events = wants_events(condition.where)
+    builder.leave_out_anonymous([options])
     verdict = builder.verdict(condition, options)
     members = f"members AS MATERIALIZED (SELECT f.id FROM facts f WHERE {verdict.holds})"
     sample = f"ARRAY(SELECT id FROM members ORDER BY id LIMIT {builder.statement.param(sample_size, 'integer')})"

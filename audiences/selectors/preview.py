@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.utils import OperationalError
 from django.utils import timezone
 
-from audiences.compiler.builder import Builder, wants_events
+from audiences.compiler.builder import ANY_SCOPE, WIDE_SCOPES, Builder, wants_events
 from audiences.compiler.queries import SAMPLE_SIZE
 from audiences.compiler.scopes import Everyone
 from audiences.models import Audience
@@ -217,8 +217,10 @@ def _fetch(sql: str, params: dict[str, Any]) -> Any:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(PREVIEW_SECONDS * 1000)])
+            cursor.execute(WIDE_SCOPES)
             cursor.execute(sql, params)
             row = cursor.fetchone()
+            cursor.execute(ANY_SCOPE)
             cursor.execute("SELECT set_config('statement_timeout', '0', true)")
     except OperationalError as error:
         if "statement timeout" not in str(error):
@@ -249,6 +251,7 @@ class _Statement:
         )
         nodes = [condition.where, *parts]
         self.builder.only_with_events = all(wants_events(node) for node in nodes)
+        self.builder.leave_out_anonymous([options])
         self.verdicts = [self.builder.verdict(replace(condition, where=node), options).holds for node in nodes]
 
     def query(

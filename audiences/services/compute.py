@@ -11,11 +11,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audiences.compiler import CompiledInput, References, Scope, TheseProfiles, compile_audiences, in_statements
+from audiences.compiler import (
+    ANY_SCOPE,
+    WIDE_SCOPES,
+    CompiledInput,
+    References,
+    Scope,
+    TheseProfiles,
+    compile_audiences,
+    in_statements,
+)
 from audiences.models import Audience, ChangedProfiles
 from audiences.services import steps
 from audiences.services.definitions import Compiled, compiled, references_of
@@ -35,8 +45,7 @@ BLOCK_PROFILES = 5_000
 BLOCK_ROWS = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entered:
+class Entered(NamedTuple):
     """One membership that changed."""
 
     audience_id: int
@@ -52,8 +61,11 @@ def evaluate(
     now: datetime,
     touched: Touched | None = None,
     reach: Reach | None = None,
+    is_heard: bool = True,
 ) -> list[Entered]:
     """Evaluate audiences over a scope of profiles, store what changed and emit it. Returns the changes.
+
+    `is_heard` false: nobody has to hear of the changes (`listeners.is_heard`), which are only counted.
 
     With `touched`, only audiences are evaluated that mention what was touched, or that reference an audience whose
     membership just changed; references are followed level by level, and from users to their accounts and back.
@@ -72,7 +84,7 @@ def evaluate(
         if not wanted:
             continue
         own = reach.scope(collection)
-        changes = _apply(space=space, audiences=wanted, references=references, scope=own, now=now)
+        changes = _apply(space=space, audiences=wanted, references=references, scope=own, now=now, is_heard=is_heard)
         changed = {change.audience_id for change in changes}
         names = {
             name
@@ -129,7 +141,13 @@ def _levels(audiences: Sequence[Compiled]) -> list[tuple[int, list[Compiled]]]:
 
 
 def _apply(
-    *, space: Space, audiences: Sequence[Compiled], references: References, scope: Scope, now: datetime
+    *,
+    space: Space,
+    audiences: Sequence[Compiled],
+    references: References,
+    scope: Scope,
+    now: datetime,
+    is_heard: bool,
 ) -> list[Entered]:
     inputs = [
         CompiledInput(
@@ -153,13 +171,29 @@ def _apply(
                 SET is_member = excluded.is_member, recheck_at = excluded.recheck_at, changed_at =
                     CASE WHEN m.is_member = excluded.is_member THEN m.changed_at ELSE excluded.changed_at END
             )
-            SELECT audience_id, profile_id, is_member FROM verdict WHERE is_member IS DISTINCT FROM was_member
+            {CHANGES if is_heard else COUNTS}
         """  # noqa: S608 - the compiler parametrizes every value
         with connection.cursor() as cursor:
+            if not isinstance(scope, TheseProfiles):
+                cursor.execute(WIDE_SCOPES)
             cursor.execute(statement, {**query.params, "space": space.pk, "now": now})
-            changes += [Entered(audience_id=a, profile_id=p, is_member=m) for a, p, m in cursor.fetchall()]
+            rows = cursor.fetchall()
+            if not isinstance(scope, TheseProfiles):
+                cursor.execute(ANY_SCOPE)
+        if is_heard:
+            changes += [Entered(audience_id=a, profile_id=p, is_member=m) for a, p, m in rows]
+        else:
+            counted = {audience_id: (entered, left) for audience_id, entered, left in rows}
+            _count(space_id=space.pk, counted=counted, now=now)
     _count_and_emit(space=space, audiences=audiences, changes=changes, now=now)
     return changes
+
+
+CHANGES = "SELECT audience_id, profile_id, is_member FROM verdict WHERE is_member IS DISTINCT FROM was_member"
+COUNTS = """
+SELECT audience_id, count(*) FILTER (WHERE is_member), count(*) FILTER (WHERE NOT is_member)
+FROM verdict WHERE is_member IS DISTINCT FROM was_member GROUP BY audience_id
+"""
 
 
 def _count_and_emit(*, space: Space, audiences: Sequence[Compiled], changes: list[Entered], now: datetime) -> None:
@@ -178,15 +212,15 @@ def _count_and_emit(*, space: Space, audiences: Sequence[Compiled], changes: lis
                 ],
                 now=now,
             )
-    _count(space_id=space.pk, by_audience=by_audience, now=now)
+    entered = {pk: sum(change.is_member for change in own) for pk, own in by_audience.items()}
+    counted = {pk: (entered[pk], len(own) - entered[pk]) for pk, own in by_audience.items()}
+    _count(space_id=space.pk, counted=counted, now=now)
 
 
-def _count(*, space_id: int, by_audience: Mapping[int, Sequence[Entered]], now: datetime) -> None:
+def _count(*, space_id: int, counted: Mapping[int, tuple[int, int]], now: datetime) -> None:
     """Add the entries and exits to the sizes and to the counts of this hour."""
-    if not by_audience:
+    if not counted:
         return
-    entered = [sum(change.is_member for change in own) for own in by_audience.values()]
-    left = [len(own) - count for own, count in zip(by_audience.values(), entered, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -202,7 +236,13 @@ def _count(*, space_id: int, by_audience: Mapping[int, Sequence[Entered]], now: 
             ON CONFLICT (space_id, audience_id, hour) DO UPDATE
             SET entered = c.entered + excluded.entered, "left" = c."left" + excluded."left", size = excluded.size
             """.replace("audience_row", Audience._meta.db_table),
-            {"audiences": list(by_audience), "entered": entered, "left": left, "space": space_id, "now": now},
+            {
+                "audiences": list(counted),
+                "entered": [entered for entered, _ in counted.values()],
+                "left": [left for _, left in counted.values()],
+                "space": space_id,
+                "now": now,
+            },
         )
 
 

@@ -11,15 +11,24 @@ from audiences.models import Audience
 from audiences.services.compute import Entered
 from audiences.services.following import Evaluated
 from delivery.services.copying import bigint_array
+from journeys.models import JourneyVersion
 from journeys.services.advancing import advance
 from journeys.services.entering import enter, newcomers
 from journeys.services.live import LIVE_STATES, Live, live_of
 from journeys.services.storing import load_runs
+from spaces.models import Space
 
 __all__ = ["LIVE_STATES", "follow"]
 
 # (profile id, run id) -> steps whose conditions are to be judged again.
 Judged = dict[tuple[int, int], set[str]]
+
+
+def has_followers(space: Space) -> bool:
+    """Whether there are journeys whose people an evaluation could move."""
+    return JourneyVersion.objects.filter(
+        journey__space=space, journey__deleted_at=None, state__in=LIVE_STATES, published_at__isnull=False
+    ).exists()
 
 
 def follow(evaluated: Evaluated) -> None:
