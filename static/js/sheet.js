@@ -116,6 +116,15 @@ if (sheet) {
     const start = () => openerFor(panelInUrl())?.click();
     if (document.readyState === "complete") start();
     else window.addEventListener("load", start, { once: true });
+    // The row may come with a fragment that is loaded later.
+    const late = () => {
+      if (sheet.open || !panelInUrl()) document.removeEventListener("htmx:load", late);
+      else if (openerFor(panelInUrl())) {
+        document.removeEventListener("htmx:load", late);
+        start();
+      }
+    };
+    document.addEventListener("htmx:load", late);
   }
   markRow();
 }
