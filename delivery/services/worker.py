@@ -10,6 +10,7 @@ import gc
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 
 from django.conf import settings
@@ -44,20 +45,31 @@ LOCK_CLASS = 71_002
 
 def run_once() -> None:
     """The task's body: deliver until nothing is due or the time of a task is over, then hand over."""
-    with slot(LOCK_CLASS, settings.ENGAGE_DELIVER_RUNS) as is_mine:
-        if not is_mine:
+    with ExitStack() as held:
+        if not held.enter_context(slot(LOCK_CLASS, settings.ENGAGE_DELIVER_RUNS)):
             return
+
+        def hand_over() -> None:
+            """The next run begins while this one still waits for answers: one that hangs must not hold up the rest."""
+            held.close()
+            wake(deliver)
+
         with CurlPool(concurrency=POOL_CONCURRENCY) as pool:
-            is_done = Worker(pool=pool).run(seconds=settings.ENGAGE_TASK_SECONDS)
-    if not is_done:
-        wake(deliver)
+            Worker(pool=pool, on_over=hand_over).run(seconds=settings.ENGAGE_TASK_SECONDS)
 
 
 class Worker:
-    """`clock` is the time that due times, leases and horizons are judged by."""
+    """`clock` is what due times, leases and horizons are judged by. `on_over` is called once the time is up."""
 
-    def __init__(self, *, pool: CurlPool, clock: Callable[[], datetime] = timezone.now) -> None:
+    def __init__(
+        self,
+        *,
+        pool: CurlPool,
+        clock: Callable[[], datetime] = timezone.now,
+        on_over: Callable[[], None] | None = None,
+    ) -> None:
         self._pool = pool
+        self._on_over = on_over
         self._clock = clock
         self._recorder = Recorder(clock=clock)
         self._lanes: dict[int, Lane] = {}
@@ -83,6 +95,9 @@ class Worker:
             is_over = started >= deadline
             if is_over:
                 self._give_back_all()
+                if self._on_over is not None:
+                    self._on_over()
+                    self._on_over = None
             else:
                 self._look(started)
             wait = self._serve(is_over=is_over)
