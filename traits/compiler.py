@@ -29,6 +29,9 @@ from engine.traits.definition import EventTrait
 from engine.traits.folding import AVERAGE_PLACES, MOST_LISTED
 from profiles.models import USERS
 
+WIDE_SCOPES = "SET LOCAL enable_nestloop = off"
+"""For statements over everybody or a range of ids: what is estimated as one row in a new space may be everybody."""
+ANY_SCOPE = "SET LOCAL enable_nestloop = on"
 MOST_IN_A_STATEMENT = 100
 _MICROSECOND = timedelta(microseconds=1)
 # Twenty digits before rounding to ten: PostgreSQL gives a quotient the digits of its operands, sixteen at least.

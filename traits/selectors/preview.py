@@ -19,7 +19,7 @@ from common.errors import FieldError, InvalidError, ProductError
 from engine.conditions.profile_state import Options
 from engine.traits import EventTrait, describe
 from spaces.models import Space
-from traits.compiler import value_query
+from traits.compiler import ANY_SCOPE, WIDE_SCOPES, value_query
 from traits.models import Trait
 from traits.selectors.values import Distribution, Valued, distribution_of
 from traits.services.definitions import checked
@@ -90,11 +90,13 @@ def _in_time(query: Query) -> Iterator[None]:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(PREVIEW_SECONDS * 1000)])
+            cursor.execute(WIDE_SCOPES)
             cursor.execute(
                 "CREATE TEMPORARY TABLE trait_preview ON COMMIT DROP AS "  # noqa: S608 - the compiler parametrizes values
                 f"{query.sql} SELECT profile_id, value FROM valued",
                 query.params,
             )
+            cursor.execute(ANY_SCOPE)
             yield
             cursor.execute(f"DROP TABLE {_TABLE}")
     except OperationalError as error:

@@ -21,7 +21,7 @@ from audiences.services.locks import try_lock_space
 from audiences.services.preceding import Preceded, Preceding
 from profiles.models import ACCOUNTS
 from spaces.models import Space
-from traits.compiler import TraitInput, compile_traits, in_statements
+from traits.compiler import ANY_SCOPE, WIDE_SCOPES, TraitInput, compile_traits, in_statements
 from traits.models import Trait
 from traits.services.definitions import Compiled, compiled, levels
 from traits.services.storing import Changed, Written, publish
@@ -92,12 +92,17 @@ def _apply(*, space: Space, traits: Sequence[Compiled], scope: Scope, now: datet
             )
             SELECT trait_id, profile_id, value::text, is_changed, had_value FROM verdict WHERE is_changed OR is_hidden
         """  # noqa: S608 - the compiler parametrizes every value
+        is_wide = not isinstance(scope, TheseProfiles)
         with connection.cursor() as cursor:
+            if is_wide:
+                cursor.execute(WIDE_SCOPES)
             cursor.execute(statement, {**query.params, "space": space.pk, "now": now})
             written += [
                 Written(trait_id=trait_id, profile_id=profile_id, value=value, is_changed=is_changed, had_value=had)
                 for trait_id, profile_id, value, is_changed, had in cursor.fetchall()
             ]
+            if is_wide:
+                cursor.execute(ANY_SCOPE)
     return publish(space=space, traits=[item.trait for item in traits], written=written, now=now)
 
 
