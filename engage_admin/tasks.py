@@ -13,6 +13,7 @@ def keep_house() -> None:
     from django.utils import timezone
 
     from audiences.services.exports import forget_exports
+    from delivery.services.replay_runs import forget_items
     from delivery.services.tallies import forget_tallies
     from ingest.retention import forget_old
     from profiles.services.partitions import (
@@ -38,4 +39,5 @@ def keep_house() -> None:
     make_partitions(table="inbound_log", span="day", now=now, ahead=DAYS_AHEAD)
     drop_partitions(table="inbound_log", span="day", before=now - timedelta(days=days))
     forget_tallies(before=now - timedelta(days=settings.ENGAGE_DELIVERY_RETENTION_DAYS))
+    forget_items(before=now - timedelta(days=settings.ENGAGE_DELIVERY_RETENTION_DAYS))
     forget_old(now=now)

@@ -332,6 +332,25 @@ PAGES = [
     Page(name="delivery-call", path="/s/{space}/delivery/calls/{call}/"),
     Page(name="delivery-call-failed", path="/s/{space}/delivery/calls/{failed_call}/"),
     Page(name="delivery-dead-letters", path="/s/{space}/delivery/dead-letters/"),
+    Page(name="delivery-dead-letters-none", path="/s/{empty}/delivery/dead-letters/"),
+    Page(name="delivery-calls-none", path="/s/{space}/delivery/calls/?person=nobody&from=yesterday"),
+    Page(name="delivery-trace", path="/s/{space}/delivery/trace/"),
+    Page(name="delivery-trace-person", path="/s/{space}/delivery/trace/?q={profile}"),
+    Page(name="delivery-trace-nothing", path="/s/{space}/delivery/trace/?q=nobody"),
+    Page(name="delivery-replay-new", path="/s/{space}/delivery/replays/new/?reason=400"),
+    Page(name="delivery-replay-nothing", path="/s/{space}/delivery/replays/new/?reason=none"),
+    Page(name="delivery-replays", path="/s/{space}/delivery/replays/"),
+    Page(name="delivery-replay", path="/s/{space}/delivery/replays/{replay}/"),
+    Page(name="alerts", path="/s/{space}/alerts/"),
+    Page(name="alerts-none", path="/s/{empty}/alerts/"),
+    Page(name="alerts-history", path="/s/{space}/alerts/history/"),
+    Page(name="alerts-bell", path="/s/{space}/", act=click("shell.bell", then="bell.menu")),
+    Page(name="alert-kinds", path="/s/{space}/alerts/new/"),
+    Page(name="alert-new", path="/s/{space}/alerts/new/?kind=audience_size&audience={audience}"),
+    Page(name="alert", path="/s/{space}/alerts/{alert}/"),
+    Page(name="alert-read-only", path="/s/{space}/alerts/{alert}/", who=VIEWER),
+    Page(name="destination-alerts", path="/s/{space}/alerts/destinations/{refusing}/"),
+    Page(name="audience-alerts", path="/s/{space}/alerts/audiences/{audience}/"),
     Page(name="settings-general", path=SETTINGS),
     Page(name="settings-sources", path=SETTINGS + "sources/"),
     Page(name="settings-source-new", path=SETTINGS + "sources/new/"),
@@ -403,6 +422,10 @@ def places(product: Product) -> Places:
     product.wait("a failed call", lambda: api("GET", "deliveries/?status=failed&limit=1")["results"])
     product.wait_idle()
     made = make_journeys(product, api, destination=crm["id"])
+    replay = api("POST", "replays/", {"destination": refused["id"], "reason": "400", "rate": 20})
+    alert = api("POST", "alerts/", {"kind": "delivery_rate", "destination": refused["id"], "least": 1, "hours": 24})
+    api("POST", "alerts/", {"kind": "audience_size", "audience": audience["id"]})
+    product.wait("an alert", lambda: api("GET", "alerts/history/")["results"])
     connections = api("GET", f"audiences/{audience['id']}/connections/")["results"]
     profile = api("GET", f"audiences/{audience['id']}/members/")["results"][0]
     return Places(
@@ -418,6 +441,8 @@ def places(product: Product) -> Places:
             "trait_connection": api("GET", f"traits/{revenue['id']}/connections/")["results"][0]["id"],
             "text_trait": named("traits/", "Favorite category")["id"],
             "refusing": refused["id"],
+            "replay": replay["id"],
+            "alert": alert["id"],
             "filter": filtering["id"],
             "function": function["id"],
             "mapping": api("GET", f"destinations/{crm['id']}/mappings/")["results"][0]["id"],

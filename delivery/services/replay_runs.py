@@ -135,6 +135,13 @@ def advance(run_id: int, *, now: datetime) -> None:
     run.save()
 
 
+def forget_items(*, before: datetime) -> int:
+    """Drop the outcomes of single messages of runs that ended before an instant; the runs stay. Returns how many."""
+    ended = ReplayRun.objects.filter(finished_at__lt=before).values("pk")
+    deleted, _by_model = ReplayItem.objects.filter(run_id__in=ended).delete()
+    return deleted
+
+
 def sendable_counts(space: Space, selection: Selection) -> dict[int, tuple[int, int]]:
     """`dead_letters.counts` of the connections that could send now."""
     found = counts(space, selection)

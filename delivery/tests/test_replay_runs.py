@@ -334,6 +334,19 @@ def test_starting_and_cancelling_leave_audit_entries(
     assert entries[0].after == {"selection": {"reason": "400"}, "calls": 2, "rate": 5}
 
 
+def test_outcomes_of_single_messages_are_forgotten_with_their_retention(
+    space: Space, sink: Sink, connection: Connection, run_worker: RunWorker, clock: Clock
+) -> None:
+    dies(space, sink, run_worker, 2)
+    run = drive(begin(space, now=clock()), run_worker, clock)
+
+    early = replay_runs.forget_items(before=run.created_at)
+    late = replay_runs.forget_items(before=clock() + timedelta(days=1))
+
+    assert (early, late) == (0, 2)
+    assert ReplayRun.objects.get().delivered == 2
+
+
 def test_entries_of_a_list_are_replayed_too(space: Space, sink: Sink, clock: Clock) -> None:
     destination = make_destination(space=space, connector="webhook_list", url=sink.url)
     connection = make_connection(space=space, destination=destination)
