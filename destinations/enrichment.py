@@ -53,6 +53,7 @@ def trait_groups(samples: Mapping[str, Samples], chosen: Sequence[str]) -> list[
     grouped: dict[str, list[TraitChoice]] = {}
     seen: set[str] = set()
     for title, traits in samples.items():
+        grouped[f"Traits of {title.lower()}"] = []
         for key, value in traits.items():
             outer = key.rpartition(".")[0]
             group = f"{title}: {outer}" if outer else f"Traits of {title.lower()}"
@@ -65,7 +66,7 @@ def trait_groups(samples: Mapping[str, Samples], chosen: Sequence[str]) -> list[
     ]
     if unseen:
         grouped["Not seen yet"] = unseen
-    return [TraitGroup(title=title, traits=tuple(traits)) for title, traits in grouped.items()]
+    return [TraitGroup(title=title, traits=tuple(traits)) for title, traits in grouped.items() if traits]
 
 
 def sample_values(samples: Mapping[str, Samples], chosen: Sequence[str]) -> dict[str, Any]:

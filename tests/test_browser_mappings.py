@@ -191,7 +191,7 @@ def test_an_edit_of_a_live_mapping_is_compared_before_it_is_saved(page: Page, pr
     mapping = mappings_of(product, destination)[0]
     open_editor(page, product, destination, mapping)
 
-    page.get_by_label("Method", exact=True).fill("PUT")
+    page.get_by_role("combobox", name="Method").fill("PUT")
     page.get_by_test_id("mapping.compare").click()
 
     compared = page.get_by_test_id("mapping.compared")

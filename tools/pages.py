@@ -83,6 +83,19 @@ def open_suggestions(tab: Tab) -> None:
     expect(tab.locator(".combobox__option").first).to_be_visible()
 
 
+def compare_mapping(tab: Tab) -> None:
+    tab.get_by_role("combobox", name="Method").fill("PUT")
+    click("mapping.compare", then="mapping.compared")(tab)
+
+
+def break_mapping(tab: Tab) -> None:
+    """A trigger and a sample event with mistakes in them."""
+    tab.get_by_test_id("mapping.mode-text").click()
+    tab.get_by_test_id("mapping.trigger").fill("type = 'track' and (event = \"A\"")
+    tab.get_by_test_id("mapping.event").fill('{"type": "track",\n "event": "A"\n "userId": 1}')
+    expect(tab.get_by_test_id("mapping.event-error")).to_be_visible()
+
+
 def build_to(step: str) -> Act:
     """From an empty builder to one of the next steps of the wizard."""
 
@@ -286,6 +299,23 @@ PAGES = [
     Page(name="destination-mappings", path=DESTINATION + "mappings/"),
     Page(name="destination-mapping-new", path=DESTINATION + "mappings/new/"),
     Page(name="destination-mapping", path=DESTINATION + "mappings/{mapping}/"),
+    Page(
+        name="destination-mapping-recent",
+        path=DESTINATION + "mappings/{mapping}/",
+        act=click("mapping.recent", then="mapping.recent-event"),
+    ),
+    Page(
+        name="destination-mapping-picker",
+        path=DESTINATION + "mappings/{mapping}/",
+        act=click("mapping.pick", then="mapping.picker"),
+    ),
+    Page(
+        name="destination-mapping-compared",
+        path=DESTINATION + "mappings/{mapping}/",
+        act=compare_mapping,
+    ),
+    Page(name="destination-mapping-invalid", path=DESTINATION + "mappings/new/", act=break_mapping),
+    Page(name="destination-mapping-read-only", path=DESTINATION + "mappings/{mapping}/", who=VIEWER),
     Page(name="destination-tester", path=DESTINATION + "tester/"),
     Page(name="destination-tester-ok", path=DESTINATION + "tester/", act=click("tester.send", then="lifecycle.result")),
     Page(
