@@ -17,6 +17,7 @@ from engine.payloads import (
     ValueFormat,
     audience_call,
     emitted_calls,
+    emitted_trait_calls,
     event_tester_call,
     integrations_for,
     nested,
@@ -104,6 +105,13 @@ class Connected:
             includes_key=self.include_audience_key,
         )
 
+    def calls(self) -> list[EmittedCall]:
+        """Exactly the calls that the connection emits: entering and leaving, or a value of a trait (F015)."""
+        kinds, enter = self.kinds, self.enter_event
+        if self.computation_class != "trait":
+            return emitted_calls(kinds=kinds, enter_event=enter, exit_event=self.exit_event)
+        return emitted_trait_calls(kinds=kinds, event_name=enter)
+
     def sample_traits(self) -> dict[str, Any]:
         """Enriched traits of a person nobody is: each is sent as the text "sample"."""
         return nested(dict.fromkeys(self.traits, "sample"))
@@ -129,8 +137,7 @@ def event_types(definition: DestinationDefinition, connected: Connected) -> list
 
     Without a connection also one of each other type that the destination supports.
     """
-    calls = emitted_calls(kinds=connected.kinds, enter_event=connected.enter_event, exit_event=connected.exit_event)
-    types = [(type_key(call), call.label) for call in calls if call.kind in definition.supported]
+    types = [(type_key(call), call.label) for call in connected.calls() if call.kind in definition.supported]
     if connected.is_sample:
         types += [(kind, kind.title()) for kind in ("page", "screen") if kind in definition.supported]
     return types
@@ -151,9 +158,7 @@ def sample_event(
     now: datetime,
 ) -> dict[str, Any]:
     """The body for one entry of `event_types` (§11)."""
-    for call in emitted_calls(
-        kinds=connected.kinds, enter_event=connected.enter_event, exit_event=connected.exit_event
-    ):
+    for call in connected.calls():
         if type_key(call) == event_type:
             return event_tester_call(
                 call=call,
@@ -197,7 +202,5 @@ def sample_calls(
             now=now,
             traits=connected.sample_traits(),
         )
-        for call in emitted_calls(
-            kinds=connected.kinds, enter_event=connected.enter_event, exit_event=connected.exit_event
-        )
+        for call in connected.calls()
     ]

@@ -18,6 +18,7 @@ CallKind = Literal["identify", "track", "group"]
 ValueFormat = Literal["boolean", "string"]
 
 TRAIT_EVENT = "Trait Computed"
+SAMPLE_VALUE = 450.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +184,7 @@ class EmittedCall:
 
     kind: CallKind
     event_name: str
-    value: bool
+    value: bool | float
 
     @property
     def label(self) -> str:
@@ -191,6 +192,8 @@ class EmittedCall:
 
     @property
     def verb(self) -> str:
+        if not isinstance(self.value, bool):
+            return "value"
         return "entered" if self.value else "exited"
 
 
@@ -202,6 +205,15 @@ def emitted_calls(*, kinds: Sequence[str], enter_event: str, exit_event: str) ->
             calls.append(EmittedCall(kind=kind, event_name=enter_event if kind == "track" else "", value=True))
             calls.append(EmittedCall(kind=kind, event_name=exit_event if kind == "track" else "", value=False))
     return calls
+
+
+def emitted_trait_calls(*, kinds: Sequence[str], event_name: str) -> list[EmittedCall]:
+    """The calls of a connected trait, with a sample value."""
+    return [
+        EmittedCall(kind=kind, event_name=event_name if kind == "track" else "", value=SAMPLE_VALUE)
+        for kind in ("identify", "track", "group")
+        if kind in kinds
+    ]
 
 
 def event_tester_call(

@@ -11,6 +11,7 @@ from engine.payloads import (
     as_json,
     audience_call,
     emitted_calls,
+    emitted_trait_calls,
     event_tester_call,
     integrations_for,
 )
@@ -171,3 +172,13 @@ def test_the_body_of_the_tester() -> None:
     )
     assert made["traits"] == {"first_time_shopper": True, "email": "test@example.org"}
     assert made["context"] == {"personas": PERSONAS}
+
+
+def test_a_trait_emits_its_value_by_the_chosen_calls() -> None:
+    """F015, F086: the tester's list of a connected trait."""
+    calls = emitted_trait_calls(kinds=["identify", "track"], event_name="Revenue Computed")
+
+    assert [(call.label, call.value) for call in calls] == [
+        ("Identify: value", 450.0),
+        ("Track: Revenue Computed", 450.0),
+    ]

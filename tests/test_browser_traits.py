@@ -1,0 +1,125 @@
+"""A computed trait in a browser: built, previewed, created with a destination, kept true, read, edited, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
+from tests.browser_steps import echo, make_destination, order_twice, space_of
+from tests.product import Product, running_product
+
+pytestmark = pytest.mark.browser
+
+REVENUE = {
+    "version": 1,
+    "collection": "users",
+    "kind": "aggregation",
+    "aggregate": "sum",
+    "event": {"event": "Order Completed"},
+    "property": "revenue",
+}
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    with running_product(tmp_path_factory.mktemp("product"), people=120) as running:
+        running.wait_idle()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(chromium: Browser, product: Product) -> Iterator[Page]:
+    """A page of the signed-in demo user; the browser must not have complained when the test is over."""
+    context = chromium.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
+    complaints = Complaints()
+    opened = context.new_page()
+    complaints.listen(opened)
+    sign_in(opened, product)
+    yield opened
+    assert complaints.take() == []
+    context.close()
+
+
+def traits(product: Product) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = product.api("GET", f"{space_of(product)}/traits/")["results"]
+    return found
+
+
+def test_a_trait_from_type_to_destination(page: Page, product: Product) -> None:
+    """F060, F085, F088: type, event, window and value by hand; preview; its values reach the tool and stay true."""
+    make_destination(product, "Trait CRM", f"{product.url}/echo/trait-crm")
+    expected = product.api("POST", f"{space_of(product)}/traits/preview/", {"definition": REVENUE})["count"]
+    page.goto(f"/s/{product.demo['space']}/")
+
+    page.get_by_role("navigation", name="Sections").get_by_role("link", name="Computed traits").click()
+    page.get_by_test_id("traits.new").click()
+    page.get_by_test_id("trait-builder.kind-aggregation").check()
+    field = page.get_by_test_id("trait-builder.event")
+    field.click()
+    field.press_sequentially("Order")
+    page.get_by_role("option", name="Order Completed").click()
+    value = page.get_by_test_id("trait-builder.value")
+    value.click()
+    value.press_sequentially("rev")
+    page.get_by_role("option", name="revenue").click()
+    page.get_by_test_id("trait-builder.run").click()
+    expect(page.get_by_test_id("trait-builder.total")).to_have_text(f"{expected:,}")
+    expect(page.get_by_test_id("trait-builder.distribution")).to_contain_text("Median")
+    page.get_by_test_id("trait-builder.next").click()
+    page.get_by_test_id("trait-builder.name").fill("Lifetime revenue")
+    expect(page.get_by_test_id("builder.key")).to_have_value("lifetime_revenue")
+    page.get_by_test_id("trait-builder.destination").filter(has_text="Trait CRM").get_by_role("checkbox").check()
+    page.get_by_test_id("trait-builder.create").click()
+
+    expect(page.get_by_test_id("trait.status")).to_contain_text("Live", timeout=60_000)
+    expect(page.get_by_test_id("trait.size")).to_contain_text(f"{expected:,}", timeout=60_000)
+    row = page.get_by_test_id("trait.destination").filter(has_text="Trait CRM")
+    expect(row.get_by_test_id("trait.destination-status")).to_have_text("Connected")
+    product.wait_idle()
+    before = echo(product, "trait-crm")["total"]
+    order_twice(product, [f"trait-{number}" for number in range(3)])
+    expect(page.get_by_test_id("trait.size")).to_contain_text(f"{expected + 3:,}", timeout=60_000)
+    product.wait_idle()
+    assert before > 0
+    assert echo(product, "trait-crm")["total"] >= before + 3
+
+    page.get_by_role("link", name="Values", exact=True).click()
+    expect(page.get_by_test_id("trait.histogram")).to_be_visible()
+    expect(page.get_by_test_id("values.row").first).to_be_visible()
+
+
+def test_problems_are_named_where_they_are(page: Page, product: Product) -> None:
+    page.goto(f"/s/{product.demo['space']}/traits/new/")
+    page.get_by_test_id("trait-builder.kind-first").check()
+    expect(page.get_by_test_id("trait-builder.value")).to_be_visible()
+    page.get_by_test_id("trait-builder.next").click()
+
+    problems = page.get_by_test_id("builder.problems")
+    expect(problems).to_contain_text("Give an event name.")
+    problems.get_by_role("link", name="Value").click()
+    expect(page.get_by_test_id("trait-builder.value")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_pages_fit_and_are_accessible(page: Page, product: Product, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    trait = next(row for row in traits(product) if row["name"] == "Total revenue")
+    base = f"/s/{product.demo['space']}/traits/"
+    wrong: dict[str, Any] = {}
+    for path in ("", "new/", *(f"{trait['id']}/{tab}" for tab in ("", "builder/", "values/", "settings/"))):
+        page.goto(base + path)
+        page.wait_for_load_state("networkidle")
+        found = [*serious(findings(page)), *([overflow(page)] if overflow(page) > 0 else [])]
+        if found:
+            wrong[path] = found
+    assert wrong == {}
