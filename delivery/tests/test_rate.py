@@ -60,8 +60,8 @@ def test_high_cap_is_asked_for_rarely() -> None:
     seconds, micros = own.time()
     assert sum(1 for wait in waits if wait == 0.0) > 0
     assert isinstance(stored, bytes)
-    # Reserved once: 20 ms of slots, no matter how few calls wait.
-    assert int(stored) - (seconds * 1_000_000 + micros) <= 22_000
+    # Reserved 20 ms of slots, no matter how few calls wait; twice when the first were over before all asked.
+    assert int(stored) - (seconds * 1_000_000 + micros) <= 44_000
 
 
 def test_missed_slots_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
