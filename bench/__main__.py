@@ -1,6 +1,7 @@
 """All measurements: `make bench`, or `python -m bench [ingest] [deliver] [engine] [journey_canvas]`.
 
-Each module runs in a process of its own and prints one JSON line a result; see bench/common.py.
+Each module runs in a process of its own and prints one JSON line a result; see bench/common.py. By name only, since they
+take minutes: `isolation` and `trace`.
 """
 
 from __future__ import annotations
