@@ -1,4 +1,4 @@
-"""All measurements: `make bench`, or `python -m bench [ingest] [deliver] [engine] [journey_canvas]`.
+"""All measurements: `make bench`, or `python -m bench [ingest] [deliver] [engine] [journey_canvas] [audiences]`.
 
 Each module runs in a process of its own and prints one JSON line a result; see bench/common.py. By name only, since they
 take minutes: `isolation` and `trace`.
@@ -12,7 +12,7 @@ import sys
 
 from bench.common import PROJECT
 
-MODULES = ("engine", "ingest", "deliver", "deliver_mapped", "list_sync", "journey_canvas", "journey_dry_run")
+MODULES = ("engine", "ingest", "deliver", "deliver_mapped", "list_sync", "journey_canvas", "journey_dry_run", "audiences")
 
 
 def main(wanted: list[str]) -> int:
