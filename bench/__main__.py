@@ -1,7 +1,7 @@
 """All measurements: `make bench`, or `python -m bench [ingest] [deliver] [engine] [journey_canvas] [audiences]`.
 
-Each module runs in a process of its own and prints one JSON line a result; see bench/common.py. By name only, since they
-take minutes: `isolation` and `trace`.
+Each module runs in a process of its own and prints one JSON line a result; see bench/common.py. By name only,
+since they take minutes: `isolation` and `trace`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import sys
 
 from bench.common import PROJECT
 
-MODULES = ("engine", "ingest", "deliver", "deliver_mapped", "list_sync", "journey_canvas", "journey_dry_run", "audiences")
+MODULES = (
+    "engine", "ingest", "deliver", "deliver_mapped", "list_sync", "journey_canvas", "journey_dry_run", "audiences",
+)  # fmt: skip
 
 
 def main(wanted: list[str]) -> int:

@@ -1,7 +1,7 @@
-"""A space with many profiles and events, written by COPY: `python -m bench.audience_data` tells how long it takes.
+"""A space with many profiles and events, written by COPY.
 
-Activity is skewed: a tenth of the people do half of what happens. Ten kinds of events over the last 90 days, with a revenue, a
-product and a category; a third of the profiles has the plan "pro".
+Activity is skewed: a tenth of the people do half of what happens. Ten kinds of events over the last 90 days, with a revenue, a product
+and a category; a third of the profiles has the plan "pro".
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ def fill(space_id: int, *, profiles: int, events: int, first_id: int = 1, seed: 
             cursor.execute(f"VACUUM ANALYZE {table}")
 
 
-PROFILE = "COPY profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, updated_at) FROM STDIN"
+PROFILE = (
+    "COPY profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, "
+    "updated_at) FROM STDIN"
+)
 IDENTIFIER = "COPY external_id (space_id, collection, id_type, value, original, profile_id, created_at) FROM STDIN"
 EVENT = "COPY event (space_id, profile_id, type, name, ts, received_at, source_id, message_id, properties) FROM STDIN"
 

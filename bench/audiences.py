@@ -10,7 +10,7 @@ audiences, against one hand-written pass (at least 0.4). `preview`: the slowest 
 times the profiles (backfill at most 12 times, incremental at most 1.5 times).
 """
 
-# ruff: noqa: PLC0415, S608 - Django is set up before its modules are imported; the texts are our own
+# ruff: noqa: PLC0415 - Django is set up before its modules are imported
 
 from __future__ import annotations
 
