@@ -1,7 +1,7 @@
 """A space with many profiles and events, written by COPY.
 
-Activity is skewed: a tenth of the people do half of what happens. Ten kinds of events over the last 90 days, with a revenue, a product
-and a category; a third of the profiles has the plan "pro".
+Activity is skewed: a tenth of the people do half of what happens. Ten kinds of events over the last 90 days, with a
+revenue, a product and a category; a third of the profiles has the plan "pro".
 """
 
 from __future__ import annotations

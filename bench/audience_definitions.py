@@ -102,7 +102,8 @@ CASES = (
         "WHERE space_id = %(space)s AND collection = 0) p LEFT JOIN (SELECT profile_id, "
         f"max(ts) FILTER (WHERE name = 'Review Written' AND {RECENT}) AS reviewed, "
         "count(*) FILTER (WHERE name = 'Coupon Entered') AS coupons FROM event e WHERE e.profile_id > 0 "
-        "AND e.space_id = %(space)s AND e.type = 0 AND e.ts <= %(now)s AND e.name IN ('Review Written', 'Coupon Entered') GROUP BY profile_id) g "
+        "AND e.space_id = %(space)s AND e.type = 0 AND e.ts <= %(now)s "
+        "AND e.name IN ('Review Written', 'Coupon Entered') GROUP BY profile_id) g "
         "ON g.profile_id = p.id WHERE (p.traits -> 'age' > '75' AND jsonb_typeof(p.traits -> 'age') = 'number' "
         f"OR g.coupons >= 3 OR g.reviewed IS NOT NULL) AND p.{KNOWN}",
     ),
