@@ -173,7 +173,7 @@ def plan(
     assert definition is not None
     if definition.kind == "list":
         return _stop(stages, "trigger", Filtered("NO_MATCHING_MAPPING", "A list destination takes batches of people."))
-    if definition.framework == "classic":
+    if definition.framework != "actions":
         context = config.context(event, now=now)
         return Plan(tuple(stages), None, (Call(None, definition, context, dict(event)),))
     candidates = config.enabled_mappings

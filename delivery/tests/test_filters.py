@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from delivery.services.activation import enrichment_refusal
 from delivery.tests.builders import make_connection, make_destination, rows
 from delivery.tests.conftest import Clock
 from delivery.tests.sinks import Sink
 from delivery.tests.test_worker import books, enter, fail_times, outcomes
+from destinations.catalog import definition
 from destinations.models import Destination
 from destinations.services.destinations import create_destination
 from destinations.services.filters import create_filter
@@ -106,6 +108,14 @@ def test_a_function_is_a_destination_of_audiences(space: Space, sink: Sink, run_
     assert {received.body["personas"]["computation_key"] for received in sink.requests} == {"big_spenders"}
     assert {received.headers["x-key"] for received in sink.requests} == {"s3cret-key"}
     assert books(connection) == {"emitted": 5, "delivered": 5}
+
+
+def test_functions_take_enriched_traits(space: Space) -> None:
+    """F025: Trait Enrichment is enabled for functions."""
+    found = definition(make_function_destination(space, "https://example.org/").connector)
+
+    assert found is not None
+    assert enrichment_refusal(found) == ""
 
 
 def test_a_function_asks_for_another_try(space: Space, sink: Sink, run_worker: RunWorker, clock: Clock) -> None:

@@ -74,7 +74,7 @@ def make_definition(row: DestinationFunction) -> DestinationDefinition:
     return DestinationDefinition(
         slug=slug_of(row),
         name=row.name,
-        framework="classic",
+        framework="function",
         description=row.description or "A destination of your own, written in JavaScript.",
         supported=kinds,
         settings=fields,

@@ -186,7 +186,8 @@ class DestinationDefinition:
     framework "actions" has mappings. "classic" takes what comes as it is: an event connector by `classic(context,
     event)`, or up to `batch_size` events together by `classic_batch(context, items)` (as `perform_batch`), a list
     connector by `sync_batch(context, audience, adds, removes)`, a generator that returns ItemResults
-    for adds then removes, or nothing when all went well.
+    for adds then removes, or nothing when all went well. "function" is a destination function: it runs as a
+    classic one and takes enriched traits (F025).
 
     `create_audience(context, audience)` returns the vendor's id of a new list; `get_audience(context, audience)`
     returns it when the list of `context.external_audience_id` is still there, else None. `audience_settings` are asked
@@ -210,7 +211,7 @@ class DestinationDefinition:
     slug: str
     name: str
     kind: Literal["event", "list"] = "event"
-    framework: Literal["actions", "classic"] = "actions"
+    framework: Literal["actions", "classic", "function"] = "actions"
     description: str = ""
     aliases: tuple[str, ...] = ()
     supported: tuple[str, ...] = EVENT_TYPES
@@ -244,7 +245,7 @@ class DestinationDefinition:
     def __post_init__(self) -> None:
         if self.framework == "classic" and self.kind == "list" and self.sync_batch is None:
             raise ValueError(f"The classic list connector {self.slug!r} needs sync_batch.")
-        if self.framework == "classic" and self.kind == "event" and self.classic is None:
+        if self.framework != "actions" and self.kind == "event" and self.classic is None:
             raise ValueError(f"The classic connector {self.slug!r} needs the function `classic`.")
         if self.framework == "actions" and not self.actions:
             raise ValueError(f"The connector {self.slug!r} needs at least one action.")

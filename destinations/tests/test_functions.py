@@ -51,7 +51,7 @@ def test_a_function_becomes_a_connector_with_its_settings(space: Space) -> None:
     found = definition(destination.connector)
 
     assert found is not None
-    assert (found.name, found.kind, found.framework, found.supported) == ("My tool", "event", "classic", ("track",))
+    assert (found.name, found.kind, found.framework, found.supported) == ("My tool", "event", "function", ("track",))
     assert found.secret_keys == {"key"}
     assert (destination.settings, decrypt(destination.secrets)) == ({}, {"key": "s3cret"})
 

@@ -97,7 +97,9 @@ def _act(rule: Rule, judgement: Judgement) -> Finding:
     """What a rule does with an event that it concerns."""
     event = judgement.event
     if rule.kind == "DROP":
-        return _finding(rule, "stopped", "the event matches its condition")
+        is_only_send = rule.condition is not None and rule.condition.tree.kind == "not"
+        why = "the event is not among those that it lets through" if is_only_send else "the event matches its condition"
+        return _finding(rule, "stopped", why)
     if rule.kind == "SAMPLE":
         percent = f"{100 * rule.share:g} %"
         if is_sampled(value_at(event, rule.path), rule.share):

@@ -41,6 +41,15 @@ def test_an_event_that_matches_a_drop_is_stopped_by_name() -> None:
     assert judgement.stopped.sentence == "The filter “No orders” stops the event: the event matches its condition."
 
 
+def test_a_drop_of_everything_else_says_so() -> None:
+    judgement = apply_rules([rule("DROP", "Only pages", "!(type = 'page')")], EVENT)
+
+    assert judgement.stopped is not None
+    assert judgement.stopped.sentence == (
+        "The filter “Only pages” stops the event: the event is not among those that it lets through."
+    )
+
+
 def test_several_only_send_filters_that_conflict_send_nothing() -> None:
     rules = [rule("DROP", text="!(event = 'A')"), rule("DROP", text="!(event = 'B')")]
 
