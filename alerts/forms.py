@@ -73,7 +73,9 @@ class AlertForm(ProductForm):
     def values(self) -> dict[str, Any]:
         """What the services take."""
         data = dict(self.cleaned_data)
-        found = {name: data[name] for name in ("threshold", "direction", "hours", "least", "in_app") if name in data}
+        found: dict[str, Any] = {
+            name: data[name] for name in ("threshold", "direction", "hours", "least", "in_app") if name in data
+        }
         found["emails"] = data["emails"].split(",")
         url = data["webhook_url"].strip()
         found["webhook_url"] = "" if data.get("no_webhook") else (url or (None if self._rule is not None else ""))

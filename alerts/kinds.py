@@ -114,8 +114,9 @@ def _volume(rule: AlertRule, now: datetime) -> Reading:
 
 
 def _received(rule: AlertRule, *, since: datetime, until: datetime) -> int:
+    assert rule.source is not None
     rows = SourceCounter.objects.filter(
-        space_id=rule.space_id, source_id=rule.source_id, hour__gt=since, hour__lte=until
+        space_id=rule.space_id, source_id=rule.source.pk, hour__gt=since, hour__lte=until
     )
     return int(rows.aggregate(total=Sum("received"))["total"] or 0)
 
@@ -158,7 +159,7 @@ def _destination_disabled(rule: AlertRule, _now: datetime) -> Reading:
 def _audience_size(rule: AlertRule, now: datetime) -> Reading:
     assert rule.audience is not None
     moved = MembershipCount.objects.filter(
-        space_id=rule.space_id, audience_id=rule.audience_id, hour__gt=now - timedelta(hours=rule.hours)
+        space_id=rule.space_id, audience_id=rule.audience.pk, hour__gt=now - timedelta(hours=rule.hours)
     ).aggregate(came=Sum("entered"), went=Sum("left"))
     after = rule.audience.size
     return _change(rule, before=after - (moved["came"] or 0) + (moved["went"] or 0), after=after, noun="members")

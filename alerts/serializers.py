@@ -17,7 +17,7 @@ class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
     name = serializers.CharField()
     destination = serializers.CharField(source="destination.public_id", default=None)
     audience = serializers.CharField(source="audience.public_id", default=None)
-    source = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]  # the name of our field
     webhook_host = serializers.SerializerMethodField()
     enabled = serializers.BooleanField(source="is_enabled")
     state = serializers.CharField()

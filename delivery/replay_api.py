@@ -353,7 +353,7 @@ class TraceView(SpaceAPIView):
                     "name": event.name,
                     "received_at": event.received_at,
                 },
-                "calls": CallSerializer(found.calls, many=True, context=context).data,
+                "calls": [CallSerializer(row, context=context).data for row in found.calls],
                 "has_more": found.has_more,
             }
         )

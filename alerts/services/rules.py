@@ -114,11 +114,12 @@ def state(rule: AlertRule) -> dict[str, Any]:
 
 
 def _lock(rule: AlertRule) -> AlertRule:
-    return (
+    locked: AlertRule = (
         AlertRule.objects.select_for_update(of=("self",))
         .select_related("space__workspace", "destination", "audience", "source")
         .get(pk=rule.pk)
     )
+    return locked
 
 
 def _target_errors(rule: AlertRule, facts: KindFacts) -> list[FieldError]:

@@ -202,7 +202,7 @@ def _rule(request: SpaceRequest, public_id: str) -> AlertRule:
 
 def _back(request: SpaceRequest) -> str:
     """The page from which a button was pressed, if it is one of ours."""
-    came = request.META.get("HTTP_REFERER", "")
+    came = str(request.META.get("HTTP_REFERER", ""))
     if came and url_has_allowed_host_and_scheme(came, {request.get_host()}, require_https=request.is_secure()):
         return came
     return reverse("alerts:list", kwargs={"space": request.space.slug})

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
@@ -108,7 +109,7 @@ def hand_over(
     """
     if not call_ids:
         return []
-    params = {"space": space.pk, "ids": bigint_array(call_ids), "start": start, "pause": seconds_apart}
+    params: dict[str, Any] = {"space": space.pk, "ids": bigint_array(call_ids), "start": start, "pause": seconds_apart}
     with database.cursor() as cursor:
         cursor.execute(BACK_TO_OUTBOX, params)
         queued = [row[0] for row in cursor.fetchall()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection as database
 from django.db import transaction
@@ -101,7 +102,7 @@ def cancel(*, space: Space, row: CallRow, actor: User | None, now: datetime | No
     connection = _connection(row)
     now = now or timezone.now()
     detail = CANCELLED_DETAIL.format(name=actor or "The product")
-    said = [now, CANCELLED, detail]
+    said: list[Any] = [now, CANCELLED, detail]
     with database.cursor() as cursor:
         if row.is_entry:
             cursor.execute(CANCEL_ENTRY, [space.pk, connection.pk, row.id, connection.destination_id, *said])
@@ -130,4 +131,3 @@ def _connection(row: CallRow) -> Connection:
 
 def _record(space: Space, actor: User | None, connection: Connection, action: str, row: CallRow) -> None:
     audit.record(space=space, actor=actor, action=action, target=connection, after={"messageId": row.message_id})
-
