@@ -197,6 +197,28 @@ def test_an_event_destination_has_a_tester_with_the_steps_key_and_a_list_has_non
     assert "Event tester" not in listed.content.decode()
 
 
+def test_the_mappings_that_take_the_steps_calls_lead_to_their_editor_and_back(
+    space: Space, owner: User, client_for: Browser, version: JourneyVersion
+) -> None:
+    """F161, F162, F164 from a step that sends."""
+    crm, ads = make_destination(space=space, name="CRM"), make_destination(space=space, name="Ads", **LIST)
+    browser = client_for(owner)
+    _connect(browser, version, crm, ads)
+
+    shown = browser.get(_url(version, rest=f"{crm.public_id}/?tab=mappings")).content.decode()
+    listed = browser.get(_url(version, rest=f"{ads.public_id}/?tab=mappings")).content.decode()
+    mapping = crm.mappings.get()
+    toggle = f"/s/{space.slug}/destinations/{crm.public_id}/mappings/{mapping.public_id}/toggle/"
+    back = f"{_url(version, rest=crm.public_id)}/?version=1&tab=mappings"
+    answer = browser.post(toggle, {"enabled": "0", "return_to": back})
+
+    assert shown.count('data-test="connection.mapping"') == 1
+    assert "Add mapping" in shown
+    assert "computation_key=j_o_first_purchase__opened_email_" in shown
+    assert "Matching mappings" not in listed
+    assert answer["Location"] == back
+
+
 def test_a_destination_is_removed_from_the_step_only(
     space: Space, owner: User, client_for: Browser, version: JourneyVersion
 ) -> None:

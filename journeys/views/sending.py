@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -11,8 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from common.errors import ConflictError, ProductError
 from delivery.forms import ConnectionForm
-from delivery.services.samples import tester_url
+from delivery.services.samples import connected_of, sample_calls, tester_url
 from destinations.models import Destination
+from destinations.selectors import matching_mappings
+from destinations.views.mappings import action_choices
 from journeys.models import Journey, JourneyVersion, VersionState
 from journeys.selectors.journeys import draft_of, get_journey, shown_of, versions_of
 from journeys.services import sending
@@ -111,7 +114,7 @@ def choose(request: SpaceRequest, journey_id: str, step_id: str) -> HttpResponse
 @space_view()
 @require_http_methods(["GET", "POST"])
 def destination(request: SpaceRequest, journey_id: str, step_id: str, destination_id: str) -> HttpResponse:
-    """One destination of the step; `?tab=` settings or tester (event destinations only, F013, F014)."""
+    """One destination of the step; `?tab=` settings, mappings (F161) or tester (event destinations, F013, F014)."""
     version, step = _place(request, journey_id, step_id)
     one = _one(request, step, destination_id)
     if one.destination is None:
@@ -145,12 +148,31 @@ def destination(request: SpaceRequest, journey_id: str, step_id: str, destinatio
             messages.success(request, f"{one.destination.name} is saved. {when}".strip())
             return _back(request, version, step_id)
     connection = unsaved_connection(space=request.space, row=row, destination=one.destination, spec=one.spec)
-    tab = "tester" if request.GET.get("tab") == "tester" and not one.is_list else "settings"
+    matching = matching_mappings(one.destination, sample_calls(request.space, connection))
+    tab = request.GET.get("tab", "")
+    if tab not in ("mappings", "tester") or (tab == "tester" and one.is_list):
+        tab = "settings"
+    here = route_url(
+        "journeys:step_destination",
+        request.space,
+        journey_id=journey_id,
+        step_id=step_id,
+        destination_id=destination_id,
+    )
+    query = {
+        **connected_of(connection).query(),
+        "return_to": f"{here}?version={version.number}&tab=mappings",
+    }
     context = _context(request, version, step) | {
         "one": one,
         "destination": one.destination,
         "form": form,
         "sheet_tab": tab,
+        "matching": matching,
+        "mapping_choices": action_choices(one.destination, one.connector, query)
+        if one.connector is not None and matching.is_applicable
+        else [],
+        "mapping_return": urlencode(query),
         "tester_url": "" if one.is_list else tester_url(request.space, connection),
     }
     return render(request, "journeys/step_destination.html", context, status=422 if form.errors else 200)
