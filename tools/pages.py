@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from tests.product import Product
 from tools.journey_places import make_journeys
+from tools.list_places import make_lists
 
 Act = Callable[[Tab], None]
 VISITOR = "visitor"
@@ -341,6 +342,15 @@ PAGES = [
     Page(name="function-new", path="/s/{space}/functions/new/"),
     Page(name="function-version", path="/s/{space}/functions/{function}/versions/1/"),
     Page(name="destination-list-kind", path="/s/{space}/destinations/{list}/"),
+    Page(name="delivery-drift", path="/s/{space}/delivery/connections/{drifted_connection}/drift/"),
+    Page(name="delivery-drift-extra", path="/s/{space}/delivery/connections/{drifted_connection}/drift/?side=extra"),
+    Page(
+        name="delivery-drift-repair",
+        path="/s/{space}/delivery/connections/{drifted_connection}/drift/",
+        act=click("drift.repair"),
+    ),
+    Page(name="destination-paused", path="/s/{space}/destinations/{paused}/"),
+    Page(name="destination-account", path="/s/{space}/destinations/{paused}/settings/#account"),
     Page(name="delivery", path="/s/{space}/delivery/", image="delivery"),
     Page(name="delivery-none", path="/s/{empty}/delivery/"),
     Page(name="delivery-reasons", path="/s/{space}/delivery/?metric=counts&step=failed"),
@@ -447,6 +457,7 @@ def places(product: Product) -> Places:
     revenue = named("traits/", "Total revenue")
     berlin = named("audiences/", "Newsletter readers in Berlin or Paris")
     api("POST", f"audiences/{berlin['id']}/connections/", {"destination": refused["id"]})
+    drifted, paused = make_lists(product, api, audience=berlin["id"])
     viewer = api("POST", "members/", {"email": "robin@acme.example", "name": "Robin Reader", "role": "read_only"})
     empty = product.api("POST", "spaces/", {"name": "Empty", "kind": "dev"})
     product.wait("a failed call", lambda: api("GET", "deliveries/?status=failed&limit=1")["results"])
@@ -471,6 +482,8 @@ def places(product: Product) -> Places:
             "trait_connection": api("GET", f"traits/{revenue['id']}/connections/")["results"][0]["id"],
             "text_trait": named("traits/", "Favorite category")["id"],
             "refusing": refused["id"],
+            "drifted_connection": drifted,
+            "paused": paused,
             "replay": replay["id"],
             "alert": alert["id"],
             "filter": filtering["id"],
