@@ -4,7 +4,19 @@ from __future__ import annotations
 
 TONES: dict[str, str] = {
     **dict.fromkeys(
-        ("live", "connected", "delivered", "published", "enabled", "active", "ok", "success", "succeeded", "completed"),
+        (
+            "live",
+            "connected",
+            "delivered",
+            "published",
+            "enabled",
+            "active",
+            "ok",
+            "success",
+            "succeeded",
+            "completed",
+            "stored",
+        ),
         "green",
     ),
     **dict.fromkeys(

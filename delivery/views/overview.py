@@ -45,10 +45,20 @@ from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
 
 ON_THE_LINE = (RECEIVED, "source", DESTINATION, PENDING, "failed", DELIVERED)
+# For the columns of a table; the pipeline has the whole names.
+SHORT_NAMES = {
+    RECEIVED: "Events",
+    "source": "Filtered at source",
+    DESTINATION: "At destination",
+    PENDING: "Pending",
+    "failed": "Failed",
+    DELIVERED: "Delivered",
+    SUPERSEDED: "Superseded",
+}
 PENDING_WORDS = {
-    "waiting": "Waiting for the first attempt",
-    "retrying": "Waiting for another attempt",
-    "in_flight": "On the way right now",
+    "waiting": "Not tried yet",
+    "retrying": "To be tried again",
+    "in_flight": "On the way",
 }
 
 
@@ -306,7 +316,7 @@ def _destination_rows(request: SpaceRequest, choice: Choice) -> list[dict[str, A
 
 def _cells(request: SpaceRequest, choice: Choice, figures: Figures) -> list[dict[str, Any]]:
     return [
-        {"label": STEPS[step], "count": figures.steps[step], "url": _messages_url(request, choice, step)}
+        {"label": SHORT_NAMES[step], "count": figures.steps[step], "url": _messages_url(request, choice, step)}
         for step in (RECEIVED, "source", DESTINATION, PENDING, "failed", DELIVERED, SUPERSEDED)
     ]
 
