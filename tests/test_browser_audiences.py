@@ -66,7 +66,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 def settled(page: Page) -> None:
     """Until what was asked of the server is on the page."""
-    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
 @contextmanager

@@ -79,6 +79,11 @@ def preview_builder(tab: Tab) -> None:
     click("builder.run", then="builder.total")(tab)
 
 
+def open_entering(tab: Tab) -> None:
+    preview_builder(tab)
+    click("builder.entered", then="people.total")(tab)
+
+
 def open_suggestions(tab: Tab) -> None:
     tab.get_by_test_id("builder.event").click()
     expect(tab.locator(".combobox__option").first).to_be_visible()
@@ -195,6 +200,11 @@ PAGES = [
     Page(name="builder-destinations", path="/s/{space}/audiences/new/", act=build_to("destinations")),
     Page(name="builder-review", path="/s/{space}/audiences/new/", act=build_to("review")),
     Page(name="builder-preview", path=AUDIENCE + "builder/", act=preview_builder, image="builder"),
+    Page(
+        name="builder-people",
+        path=AUDIENCE + "builder/",
+        act=open_entering,
+    ),
     Page(name="builder-json", path=AUDIENCE + "builder/", act=click("builder.show-json", then="builder.json")),
     Page(name="audience", path=AUDIENCE, image="audience"),
     Page(name="audience-no-destination", path="/s/{space}/audiences/{unsent_audience}/"),
@@ -215,6 +225,17 @@ PAGES = [
     Page(name="audience-connection-page", path=AUDIENCE + "connections/{connection}/"),
     Page(name="audience-connection-resync", path=AUDIENCE + "connections/{connection}/resync/"),
     Page(name="audience-members", path=AUDIENCE + "members/"),
+    Page(name="audience-members-no-match", path=AUDIENCE + "members/?q=nobody-like-it"),
+    Page(name="audience-explain", path=AUDIENCE + "explain/?profile={profile}", image="explain"),
+    Page(name="audience-explain-empty", path=AUDIENCE + "explain/"),
+    Page(
+        name="audience-explain-sheet", path=AUDIENCE + "members/", act=click("members.explain", then="explain.verdict")
+    ),
+    Page(name="audience-export", path=AUDIENCE + "export/"),
+    Page(name="audience-consumers", path=AUDIENCE + "consumers/"),
+    Page(name="audience-history", path=AUDIENCE + "history/"),
+    Page(name="audience-folder-new", path="/s/{space}/audiences/folders/new/"),
+    Page(name="audience-clone", path=AUDIENCE + "clone/"),
     Page(name="audience-settings", path=AUDIENCE + "settings/"),
     Page(name="audience-add-destination", path="/s/{space}/audiences/{unsent_audience}/destinations/add/"),
     Page(name="audience-connect", path="/s/{space}/audiences/{unsent_audience}/destinations/add/{destination}/"),
