@@ -50,6 +50,7 @@ def _statements() -> list[str]:
         f"SELECT t.space_id, t.account_id, pair.winner, t.created_at FROM account_link t JOIN {_PAIRS} ON {mine} "
         f"ON CONFLICT DO NOTHING",
         f"DELETE FROM account_link t USING {_PAIRS} WHERE {mine}",
+        *_users_of_accounts(),
         f"INSERT INTO account_link (space_id, account_id, profile_id, created_at) "
         f"SELECT t.space_id, pair.winner, t.profile_id, t.created_at FROM account_link t JOIN {_PAIRS} "
         f"ON t.space_id = %(space)s AND t.account_id = pair.loser ON CONFLICT DO NOTHING",
@@ -92,6 +93,22 @@ def _trait_values() -> list[str]:
         f"AND t.profile_id = pair.loser RETURNING t.trait_id, t.value), "
         f"counted AS (SELECT trait_id, count(value) AS profiles FROM gone GROUP BY trait_id) "
         f"UPDATE traits_trait t SET size = t.size - counted.profiles FROM counted WHERE t.id = counted.trait_id",
+    ]
+
+
+def _users_of_accounts() -> list[str]:
+    """The users of merged accounts are evaluated anew: audiences may ask for the audiences of their accounts.
+
+    An account of which one part was emitted as inside is inside, until its evaluation says something else.
+    """
+    return [
+        f"INSERT INTO changed_profiles (space_id, profile_ids, max_received_at) "
+        f"SELECT %(space)s, array_agg(DISTINCT t.profile_id), %(now)s FROM account_link t JOIN {_PAIRS} "
+        f"ON t.space_id = %(space)s AND t.account_id IN (pair.loser, pair.winner) HAVING count(*) > 0",
+        f"UPDATE sent_value w SET value = t.value FROM sent_value t JOIN {_PAIRS} ON t.space_id = %(space)s "
+        f"AND t.profile_id = pair.loser AND t.id_type = 'account' AND t.value = '\"inside\"' "
+        f"WHERE w.space_id = t.space_id AND w.connection_id = t.connection_id AND w.profile_id = pair.winner "
+        f"AND w.id_type = 'account'",
     ]
 
 

@@ -10,12 +10,14 @@ from django.db import connection
 from audiences.models import Audience
 from audiences.services.compute import Entered
 from audiences.services.following import Evaluated
+from audiences.services.reach import accounts_users
 from delivery.services.copying import bigint_array
 from journeys.models import JourneyVersion
 from journeys.services.advancing import advance
 from journeys.services.entering import enter, newcomers
 from journeys.services.live import LIVE_STATES, Live, live_of
 from journeys.services.storing import load_runs
+from profiles.models import ACCOUNTS
 from spaces.models import Space
 
 __all__ = ["LIVE_STATES", "follow"]
@@ -67,10 +69,13 @@ def _referring(live: Live, changes: Collection[Entered]) -> Judged:
     by_audience: dict[int, list[int]] = defaultdict(list)
     for change in changes:
         by_audience[change.audience_id].append(change.profile_id)
-    names = Audience.objects.filter(pk__in=by_audience).values_list("pk", "key", "public_id")
-    for audience_id, key, public_id in names:
+    names = Audience.objects.filter(pk__in=by_audience).values_list("pk", "key", "public_id", "collection")
+    for audience_id, key, public_id, collection in names:
         steps = {version.pk: version.referring({key, public_id}) for version in live.versions.values()}
-        for place, own in _waiting(live, steps, by_audience[audience_id]).items():
+        people: Collection[int] = by_audience[audience_id]
+        if collection == ACCOUNTS and any(steps.values()):
+            people = accounts_users(space=live.space, account_ids=people)
+        for place, own in _waiting(live, steps, people).items():
             found[place] |= own
     return found
 

@@ -44,6 +44,16 @@ SELECT p.id, p.segment_id, p.traits::text, p.trait_times::text FROM profile p
 WHERE p.space_id = %(space)s AND p.collection = %(collection)s AND p.id > %(after)s {wanted}
 ORDER BY p.id LIMIT %(limit)s
 """
+# Of audiences, and of audiences of the people's accounts.
+MEMBERSHIPS = """
+SELECT profile_id, audience_id FROM membership WHERE space_id = %(space)s AND is_member
+AND audience_id = ANY(%(audiences)s::bigint[]) AND profile_id = ANY(%(ids)s::bigint[])
+UNION
+SELECT l.profile_id, m.audience_id FROM account_link l
+JOIN membership m ON m.space_id = l.space_id AND m.profile_id = l.account_id AND m.is_member
+AND m.audience_id = ANY(%(audiences)s::bigint[])
+WHERE l.space_id = %(space)s AND l.profile_id = ANY(%(ids)s::bigint[])
+"""
 HAS_EVENTS = (
     "AND EXISTS (SELECT FROM event e WHERE e.space_id = p.space_id AND e.profile_id = p.id AND ({kinds}) "
     "AND e.ts <= %(until)s)"
@@ -204,9 +214,8 @@ class Loader:
         found: dict[int, set[int]] = defaultdict(set)
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT profile_id, audience_id FROM membership WHERE space_id = %s AND is_member "
-                "AND audience_id = ANY(%s::bigint[]) AND profile_id = ANY(%s::bigint[])",
-                [self.space.pk, list(self.audience_ids), list(ids)],
+                MEMBERSHIPS,
+                {"space": self.space.pk, "audiences": list(self.audience_ids), "ids": list(ids)},
             )
             for profile_id, audience_id in cursor.fetchall():
                 found[profile_id].add(audience_id)

@@ -19,7 +19,7 @@ from spaces.models import Space
 
 def world_of(space: Space) -> World:
     """Everything of the space that a definition may name: what is deleted is not in it."""
-    audiences = Audience.objects.in_space(space).live().filter(collection=USERS)
+    audiences = Audience.objects.in_space(space).live()
     names = {}
     for key, public_id, name in audiences.values_list("key", "public_id", "name"):
         names[key] = names[public_id] = name
@@ -55,7 +55,7 @@ class ReferencedAudiences:
 
 
 def referenced_audiences(*, space: Space, names: Iterable[str]) -> ReferencedAudiences:
-    rows = Audience.objects.in_space(space).filter(purpose=AudiencePurpose.AUDIENCE, collection=USERS).order_by("id")
+    rows = Audience.objects.in_space(space).filter(purpose=AudiencePurpose.AUDIENCE).order_by("id")
     by_name: dict[str, Compiled] = {}
     for item in compiled(rows) if names else ():
         by_name[item.audience.key] = by_name[item.audience.public_id] = item
@@ -73,6 +73,9 @@ def referenced_audiences(*, space: Space, names: Iterable[str]) -> ReferencedAud
 
 
 def _is_computed(item: Compiled) -> bool:
+    """Not of accounts or of steps of journeys, whose past is not replayed: their members are those of now."""
+    if item.audience.collection != USERS or item.mentions.journey_steps:
+        return False
     return item.audience.deleted_at is None and item.audience.is_enabled
 
 
