@@ -283,7 +283,11 @@ COMPUTATION_MEMBERS = ["audiences.selectors.connections.members_query"]
 # The newest calls made to a destination: mappings are tried with them.
 DESTINATION_CALLS = "delivery.selectors.recent_calls.recent_calls"
 # What a trace tells of the computation behind a call.
-COMPUTATION_TRACERS = ["audiences.selectors.tracing.facts", "journeys.selectors.step_facts.facts"]
+COMPUTATION_TRACERS = [
+    "audiences.selectors.tracing.facts",
+    "traits.selectors.tracing.facts",
+    "journeys.selectors.step_facts.facts",
+]
 # A task is a wake-up or a block of work of at most ENGAGE_TASK_SECONDS; one that was lost is simply sent again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -225,7 +225,10 @@ def _value(row: CallRow) -> str:
     if row.is_entry:
         return "entered" if row.kind == "add" else "left"
     event = row.event
-    key = event.get("context", {}).get("personas", {}).get("computation_key")
+    personas = event.get("context", {}).get("personas", {})
+    if personas.get("computation_class") == "trait":
+        return ""
+    key = personas.get("computation_key")
     inside = event.get("traits") if row.kind == "identify" else event.get("properties")
     value = inside.get(key) if isinstance(inside, dict) else None
     return {"true": "entered", "false": "left"}.get(str(value).lower(), "")
