@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -200,7 +200,7 @@ class _Teller:
         named = mentioned.audiences
         steps = step_source().steps(space=space, names=mentioned.journey_steps) if mentioned.journey_steps else []
         self.steps = {name: step.label for step in steps for name in step.names}
-        rows = (
+        rows: Iterable[Audience] = (
             Audience.objects.in_space(space).live().filter(Q(key__in=named) | Q(public_id__in=named)) if named else ()
         )
         self.audiences = {name: row for row in rows for name in (row.key, row.public_id)}

@@ -86,7 +86,7 @@ class SizeHistory:
     def _points(self) -> list[tuple[float, float]]:
         """Steps: a size holds from the beginning of its column to the end."""
         top = self.top or 1
-        found = []
+        found: list[tuple[float, float]] = []
         for index, bucket in enumerate(self.buckets):
             if bucket.size is not None:
                 y = HEIGHT - (bucket.size / top) * (HEIGHT - 6) - 1

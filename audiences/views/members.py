@@ -50,7 +50,11 @@ def export(request: SpaceRequest, audience_id: str) -> HttpResponse:
     audience = get_audience(request, audience_id)
     choices = export_selectors.column_choices(audience)
     errors: dict[str, str] = {}
-    picked = {"format": AudienceExport.Format.FORMATTED.value, "identifiers": choices.usual, "traits": []}
+    picked: dict[str, Any] = {
+        "format": AudienceExport.Format.FORMATTED.value,
+        "identifiers": choices.usual,
+        "traits": [],
+    }
     if request.method == "POST":
         picked = {
             "format": request.POST.get("format", ""),
@@ -62,7 +66,7 @@ def export(request: SpaceRequest, audience_id: str) -> HttpResponse:
                 audience=audience,
                 started_by=request.user,
                 shows_pii=request.member.has_pii_access,
-                export_format=str(picked["format"]),
+                export_format=picked["format"],
                 identifiers=picked["identifiers"],
                 traits=picked["traits"],
             )
