@@ -21,11 +21,14 @@ class SettingShape(serializers.Serializer[Any]):
     """One setting that each destination of the function fills in; code reads `settings.<key>`."""
 
     key = serializers.CharField(max_length=60)
-    label = serializers.CharField(required=False, allow_blank=True, max_length=120)
     type = serializers.ChoiceField(choices=services.SETTING_TYPES, default="text")
-    required = serializers.BooleanField(default=False)
     secret = serializers.BooleanField(default=False)
     description = serializers.CharField(required=False, allow_blank=True, max_length=255)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # Members that a class body cannot declare: every Field has attributes of these names.
+        label = serializers.CharField(required=False, allow_blank=True, max_length=120)
+        return {**super().get_fields(), "label": label, "required": serializers.BooleanField(default=False)}
 
 
 class FunctionSerializer(serializers.ModelSerializer[DestinationFunction]):
@@ -102,7 +105,8 @@ class FunctionView(SpaceAPIView):
 
     def function(self) -> DestinationFunction:
         rows = DestinationFunction.objects.in_space(self.space).select_related("space__workspace")
-        return get_object_or_404(rows, public_id=self.kwargs["function_id"])
+        found: DestinationFunction = get_object_or_404(rows, public_id=self.kwargs["function_id"])
+        return found
 
 
 class FunctionList(FunctionView):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from destinations.models import DestinationFilter
 from engine.filters import parse
-from engine.filters.rules import Rule, in_order
+from engine.filters.rules import Rule, RuleKind, in_order
 from engine.filters.tokens import path_pieces, path_text
 from engine.fql import FqlError
 
@@ -25,7 +25,7 @@ def compile_filter(row: DestinationFilter) -> Rule:
         problem = str(error)
     return Rule(
         name=row.name,
-        kind=row.kind,
+        kind=cast(RuleKind, row.kind),
         condition=condition,
         problem=problem,
         share=row.sample_percent / 100,

@@ -79,7 +79,8 @@ class EventFilterDetail(SpaceAPIView):
 
     def row(self) -> EventFilter:
         rows = EventFilter.objects.in_space(self.space).select_related("space__workspace")
-        return get_object_or_404(rows, public_id=self.kwargs["filter_id"])
+        found: EventFilter = get_object_or_404(rows, public_id=self.kwargs["filter_id"])
+        return found
 
     @extend_schema(operation_id="event_filters_retrieve", tags=["Spaces"])
     def get(self, request: Request, **kwargs: Any) -> Response:

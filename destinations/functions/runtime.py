@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import quickjs
@@ -252,7 +252,7 @@ def _judged(handler: str, error: Mapping[str, Any], logs: tuple[str, ...]) -> Ve
     name, message = error["name"], error["message"] or "no message"
     network = error.get("network")
     if network:
-        outcome = "retry" if network["isRetried"] else "failed"
+        outcome: Literal["retry", "failed"] = "retry" if network["isRetried"] else "failed"
         return Verdict(outcome=outcome, code=network["code"], detail=f"{handler}: {message}", logs=logs)
     if name == "RetryError":
         return Verdict(outcome="retry", code="RETRY", detail=f"{handler} asks for another try: {message}", logs=logs)

@@ -227,7 +227,12 @@ def _locked_filter(row: DestinationFilter) -> tuple[Destination, DestinationFilt
 
 
 def _shown(row: DestinationFilter) -> dict[str, Any]:
-    shown = {"name": row.name, "description": row.description, "kind": row.kind, "condition": row.condition}
+    shown: dict[str, Any] = {
+        "name": row.name,
+        "description": row.description,
+        "kind": row.kind,
+        "condition": row.condition,
+    }
     if row.kind == Kind.SAMPLE:
         shown |= {"sample_percent": row.sample_percent, "sample_path": row.sample_path}
     if row.kind in _PROPERTY_KINDS:

@@ -149,26 +149,27 @@ def try_function(
     row = DestinationFunction(space=space, name="Test", code=code, settings=list(settings))
     errors = _problems(row)
     given: dict[str, Any] = {}
+    checked: dict[str, Any] = {}
     if not any(error.path.startswith("/settings") for error in errors):
         given, wrong = check_values(setting_fields(row.settings), values, path="/values")
         errors += wrong
     try:
-        event = checked_event(dict(event))
+        checked = checked_event(dict(event))
     except InvalidError as error:
         errors += error.errors
     if errors:
         raise _refusal(errors)
     definition = make_definition(row)
-    if event["type"] not in definition.supported:
-        sentence = f"The function has no handler for {event['type']} calls. A worker would filter this event."
+    if checked["type"] not in definition.supported:
+        sentence = f"The function has no handler for {checked['type']} calls. A worker would filter this event."
         return _result("filtered", "UNSUPPORTED_EVENT_TYPE", sentence, row)
     secrets = secret_texts({key: given[key] for key in definition.secret_keys if key in given})
     started = timezone.now()
-    context = event_context(given, event, steering=Steering(), now=started)
+    context = event_context(given, checked, steering=Steering(), now=started)
     run = definition.classic
     assert run is not None
     made: list[tuple[Request, Response | TransportError]] = []
-    verdict, _ = hear(converse(lambda known: run(known, event), context), made)
+    verdict, _ = hear(converse(lambda known: run(known, checked), context), made)
     result = _result(verdict.outcome, verdict.code, redact(verdict.detail, secrets), row)
     result |= {
         "logs": [redact(line, secrets) for line in verdict.logs],
@@ -244,7 +245,7 @@ def _cleaned_settings(settings: Sequence[Any]) -> tuple[list[dict[str, Any]], li
         if not isinstance(given, Mapping):
             errors.append(_error(path, "type", "A setting is an object with key and type."))
             continue
-        setting = {
+        setting: dict[str, Any] = {
             "key": str(given.get("key") or "").strip(),
             "label": str(given.get("label") or "").strip()[:120],
             "type": str(given.get("type") or "text"),

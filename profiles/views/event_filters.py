@@ -81,4 +81,5 @@ def _page(request: SpaceRequest, form: EventFilterNameForm, row: EventFilter | N
 
 def _filter(request: SpaceRequest, filter_id: str) -> EventFilter:
     rows = EventFilter.objects.in_space(request.space).select_related("space__workspace")
-    return get_object_or_404(rows, public_id=filter_id)
+    row: EventFilter = get_object_or_404(rows, public_id=filter_id)
+    return row
