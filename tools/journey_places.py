@@ -47,7 +47,7 @@ def _create(api: Api, definition: dict[str, Any]) -> str:
 
 
 def _publish(api: Api, journey: str) -> None:
-    token = api("GET", f"journeys/{journey}/review/")["token"]
+    token = api("GET", f"journeys/{journey}/publish/")["token"]
     api("POST", f"journeys/{journey}/publish/", {"token": token})
 
 
@@ -57,7 +57,7 @@ def _entered(api: Api, journey: str) -> bool:
 
 def _edit(api: Api, journey: str) -> None:
     """A longer wait, the question gone: people wait in steps that the review asks about."""
-    draft = api("GET", f"journeys/{journey}/draft/")
+    draft = api("POST", f"journeys/{journey}/versions/", {})
     steps = [
         step | {"after": "wait"} if step["id"] == "thanks" else step
         for step in draft["definition"]["steps"]
