@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
-from tests.browser_steps import echo, make_destination, order_twice, space_of
+from tests.browser_steps import echo, order_twice, space_of
 from tests.product import Product, running_product
 
 pytestmark = pytest.mark.browser
@@ -57,7 +57,9 @@ def traits(product: Product) -> list[dict[str, Any]]:
 
 def test_a_trait_from_type_to_destination(page: Page, product: Product) -> None:
     """F060, F085, F088: type, event, window and value by hand; preview; its values reach the tool and stay true."""
-    make_destination(product, "Trait CRM", f"{product.url}/echo/trait-crm")
+    crm = {"name": "Trait CRM", "connector": "webhook_classic", "enabled": True}
+    crm["settings"] = {"url": f"{product.url}/echo/trait-crm"}
+    product.api("POST", f"{space_of(product)}/destinations/", crm)
     expected = product.api("POST", f"{space_of(product)}/traits/preview/", {"definition": REVENUE})["count"]
     page.goto(f"/s/{product.demo['space']}/")
 

@@ -11,6 +11,7 @@ from delivery.forms import LABELS, ConnectionForm
 from delivery.models import Connection
 from delivery.services.connection_rules import connection_problems
 from engine.payloads import TRAIT_EVENT
+from profiles.models import ACCOUNTS, USERS
 
 
 class DetailsForm(ProductForm):
@@ -27,7 +28,12 @@ class TraitConnectionForm(ConnectionForm):
     def _defaults(self) -> dict[str, Any]:
         found = super()._defaults()
         # F066: an Identify with the value; a Track call where the destination takes no other.
-        return found | {"enter_event": TRAIT_EVENT, "send_track": found["send_track"] and not found["send_identify"]}
+        found |= {"enter_event": TRAIT_EVENT, "send_track": found["send_track"] and not found["send_identify"]}
+        definition = self.definition
+        if self.is_of_accounts and definition is not None and "group" in definition.supported:
+            # F067: a value of an account is sent by Group.
+            found |= {"send_group": True, "send_identify": False, "send_track": False}
+        return found
 
     def is_valid(self) -> bool:
         if not self.is_bound or self.wants_rows:
@@ -37,6 +43,7 @@ class TraitConnectionForm(ConnectionForm):
                 space=self.space,
                 destination=self.destination,
                 computation_class="trait",
+                collection=ACCOUNTS if self.is_of_accounts else USERS,
                 computation_key=self.computation_key,
                 **self.values,
             )
@@ -46,8 +53,10 @@ class TraitConnectionForm(ConnectionForm):
     @property
     def spec_values(self) -> dict[str, Any]:
         found = self.values
-        kept = ("send_identify", "send_track", "send_mobile_ids", "setup", "trait_mappings", "identifier_mappings")
-        return {name: found[name] for name in kept} | {"event_name": found["enter_event"]}
+        dropped = ("enter_event", "exit_event", "value_format", "include_audience_key")
+        return {name: value for name, value in found.items() if name not in dropped} | {
+            "event_name": found["enter_event"]
+        }
 
     @property
     def labels(self) -> dict[str, str]:

@@ -63,6 +63,7 @@ class TraitConnectionInputSerializer(serializers.Serializer[Any]):
     destination = serializers.CharField(max_length=40)
     send_identify = serializers.BooleanField(default=True)
     send_track = serializers.BooleanField(default=False)
+    send_group = serializers.BooleanField(default=False)
     send_mobile_ids = serializers.BooleanField(default=False)
     event_name = serializers.CharField(max_length=255, default=TRAIT_EVENT)
     settings = serializers.DictField(default=dict)
@@ -174,6 +175,7 @@ class TraitConnectionSerializer(serializers.ModelSerializer[Connection]):
             "enabled",
             "send_identify",
             "send_track",
+            "send_group",
             "send_mobile_ids",
             "event_name",
             "settings",

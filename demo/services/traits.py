@@ -11,7 +11,7 @@ from traits.services.traits import create_trait
 
 
 def load_traits(*, space: Space, owner: User, destinations: dict[str, Destination]) -> None:
-    """Revenue and orders of every customer, what they look at most and bought last; the revenue goes to the CRM."""
+    """Revenue and orders of every customer and what they look at most; the revenue goes to the order desk."""
     orders, views = {"event": "Order Completed"}, {"event": "Product Viewed"}
     recent = orders | {"window": {"within": {"days": 30}}}
     plans: list[tuple[str, str, dict[str, Any], list[str]]] = [
@@ -19,7 +19,7 @@ def load_traits(*, space: Space, owner: User, destinations: dict[str, Destinatio
             "Total revenue",
             "Everything a customer ever spent.",
             {"kind": "aggregation", "aggregate": "sum", "event": orders, "property": "revenue"},
-            ["crm"],
+            ["erp"],
         ),
         (
             "Orders in 30 days",

@@ -26,6 +26,7 @@ class ConnectionSpec:
     destination: Destination
     send_identify: bool = True
     send_track: bool = False
+    send_group: bool = False
     send_mobile_ids: bool = False
     event_name: str = TRAIT_EVENT
     settings: dict[str, Any] = field(default_factory=dict)

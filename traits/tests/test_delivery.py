@@ -221,6 +221,24 @@ def test_a_new_identifier_gets_the_value_the_profile_has(space, buyer, trait):
     ]
 
 
+def test_an_account_trait_is_sent_by_group(space):
+    """F067: one Group call an account when its value changes."""
+    user = factories.make_profile(space=space, ids={"user_id": "u1"})
+    factories.make_account(space=space, ids={"group_id": "g1"}, users=[user])
+    trait = make_trait(space=space, name="Account revenue", definition=REVENUE | {"collection": "accounts"})
+    connection = connected(trait, send_identify=False, send_group=True)
+    order(user, 450)
+    touch(space, user)
+    compute_block(space=space)
+    touch(space, user)
+
+    compute_block(space=space)
+
+    assert [(call["type"], call["groupId"], call["traits"]) for call in calls(connection)] == [
+        ("group", "g1", {"account_revenue": 450}),
+    ]
+
+
 def test_a_list_destination_is_refused(space, trait):
     """F065: traits go to event destinations only."""
     destination = make_destination(space=space, connector=LIST)

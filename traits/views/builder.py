@@ -17,6 +17,7 @@ from common.errors import ConflictError, ProductError
 from destinations import catalog
 from destinations.models import Destination
 from engine import traits as engine
+from profiles.models import ACCOUNTS, USERS
 from spaces.access import SpaceRequest, space_view
 from spaces.models import Role
 from traits.builder import definition_of
@@ -31,6 +32,7 @@ from traits.views.drafts import Draft
 from traits.views.surface import Outcome, Surface, answer, carry_out, page_context, problems_of
 from traits.views.traits import get_trait, trait_context
 
+COLLECTIONS = {"users": USERS, "accounts": ACCOUNTS}
 STEPS = (("build", "Build"), ("review", "Review"))
 
 
@@ -133,7 +135,9 @@ def _create(request: SpaceRequest, draft: Draft) -> HttpResponse:
         destinations=[
             ConnectionSpec(
                 destination=one,
-                **TraitConnectionForm(None, destination=one, space=request.space).spec_values,
+                **TraitConnectionForm(
+                    None, destination=one, space=request.space, collection=COLLECTIONS[draft.fields.collection]
+                ).spec_values,
             )
             for one in chosen
         ],

@@ -74,6 +74,7 @@ def add(request: SpaceRequest, trait_id: str, destination_id: str) -> HttpRespon
         destination=destination,
         space=request.space,
         computation_key=trait.key,
+        collection=trait.collection,
     )
     if form.is_valid():
         try:
@@ -142,6 +143,7 @@ def _form(request: SpaceRequest, connection: Connection, data: QueryDict | None)
         prefix="connection",
         initial=TraitConnectionForm.of(connection),
         computation_key=connection.computation_key,
+        collection=connection.collection,
     )
 
 
