@@ -7,8 +7,7 @@ import time
 from celery import shared_task
 from django.conf import settings
 
-# Names this kind of work to `common.slots`.
-LOCK_CLASS = 71_003
+from common.locks import LockClass
 
 
 @shared_task(name="ingest.process_inbound")
@@ -19,6 +18,6 @@ def process_inbound() -> None:
 
     started(process_inbound)
     deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
-    with slot(LOCK_CLASS, settings.ENGAGE_INGEST_RUNS) as is_mine:
+    with slot(LockClass.INGEST_RUN, settings.ENGAGE_INGEST_RUNS) as is_mine:
         while is_mine and time.monotonic() < deadline and process_next():
             pass

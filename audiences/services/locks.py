@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from django.db import connection
 
-LOCK_CLASS = 7_301
+from common.locks import LockClass
 
 
 def try_lock_space(space_id: int) -> bool:
     """Take the lock if it is free. Call inside a transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK_CLASS, space_id])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LockClass.EVALUATION, space_id])
         return bool(cursor.fetchone()[0])
 
 
 def lock_space(space_id: int) -> None:
     """Wait for the lock. Call inside a transaction, and start reading only afterwards."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, space_id])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockClass.EVALUATION, space_id])

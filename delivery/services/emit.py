@@ -15,6 +15,7 @@ from typing import Literal
 from django.db import connection as database
 from django.db.models import QuerySet
 
+from common.locks import LockClass
 from common.tasks import enqueue
 from delivery.models import Connection, Outcome
 from delivery.services import account_members, counters, emit_lists, engage_sources, skipping, tallies
@@ -33,7 +34,6 @@ from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
 from delivery.services.engage_sources import Routing
 from delivery.services.enrichment import Enriched, Values, enriched_by, extra_of, load_values
-from delivery.services.list_outcomes import EMIT_LOCK
 from delivery.services.sent_values import Noted, note, remember
 from delivery.services.tallies import Tally
 from delivery.services.targets import (
@@ -150,7 +150,7 @@ def emit_changes(
     names = {one.pk: _addressed(one, live if one.destination.is_enabled else chosen, routing) for one in chosen}
     with database.cursor() as cursor:
         for connection in chosen:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EMIT_LOCK, connection.pk])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockClass.EMISSION, connection.pk])
     emitted, first_id = 0, tallies.last_id()
     enriched = {one.pk: enriched_by(one, connector_of(one.destination)) for one in chosen}
     for round_ in _rounds(space, chosen, changes, part=part, now=now):

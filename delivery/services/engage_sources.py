@@ -15,13 +15,11 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
+from common.locks import LockClass
 from delivery.models import EngageSource, EngageSourceMember
 from destinations import catalog
 from destinations.models import Destination
 from spaces.models import Space
-
-# Advisory locks of a space's sources: (this number, space id). Emission shares it, placing has it alone.
-LOCK_CLASS = 71_005
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ def routing(space: Space) -> Routing:
         place(space)
     # Nobody is placed while calls are emitted, so that a source's calls are counted for all that were on it.
     with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK_CLASS, space.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LockClass.ENGAGE_SOURCES, space.pk])
     return Routing({member.destination_id: member for member in _members(space)})
 
 
@@ -85,7 +83,7 @@ def sources_of(space: Space) -> list[EngageSource]:
 def place(space: Space) -> None:
     """Take deleted destinations off their source and put new ones on the first that has room."""
     with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, space.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockClass.ENGAGE_SOURCES, space.pk])
     now = timezone.now()
     _detach(space)
     sources = list(EngageSource.objects.in_space(space))

@@ -12,6 +12,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import F
 
+from common.locks import LockClass
 from delivery.models import Connection, ListSync, Outcome
 from delivery.services import counters, retries, tallies
 from delivery.services.counters import Count
@@ -19,8 +20,6 @@ from delivery.services.tallies import Tally
 from destinations.kit.verdicts import Verdict
 
 POSTPONED_SECONDS = 60
-# Whoever emits calls of a connection holds the advisory lock (this number, connection id).
-EMIT_LOCK = 71_001
 
 FINISH = """
 WITH given AS (
@@ -164,7 +163,7 @@ def begin(*, connection: Connection, now: datetime) -> ListSync:
     while it is sent.
     """
     with database.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EMIT_LOCK, connection.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockClass.EMISSION, connection.pk])
         cursor.execute(
             """
             SELECT coalesce(max(id), 0), count(*) FILTER (WHERE is_add), count(*) FILTER (WHERE NOT is_add)

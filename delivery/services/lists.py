@@ -21,6 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from common.http import CurlPool, TransportError
+from common.locks import LockClass
 from delivery.models import Connection, FirstSync, ListSync
 from delivery.services import exchanges, list_outcomes, outbox, retries
 from delivery.services.breaker import Breaker
@@ -41,7 +42,7 @@ from destinations.services.tokens import StoredTokens, needs_sign_in, pause_dest
 logger = logging.getLogger(__name__)
 
 # One run of a connection at a time (this number, connection id); so many tasks at once (that number, slot).
-RUN_LOCK, TASK_LOCK, TASKS = 71_003, 71_004, 2
+TASKS = 2
 # A destination that fails so many batches in a row is left alone until the next try.
 FAILED_BATCHES = 3
 # How long to wait for somebody else who signs in.
@@ -53,7 +54,7 @@ def sync_due(*, now: datetime | None = None) -> int:
     deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
     ran = 0
     with database.cursor() as cursor:
-        slot = next((one for one in range(TASKS) if _locked(cursor, TASK_LOCK, one)), None)
+        slot = next((one for one in range(TASKS) if _locked(cursor, LockClass.LIST_TASK, one)), None)
     if slot is None:
         return 0
     try:
@@ -64,7 +65,7 @@ def sync_due(*, now: datetime | None = None) -> int:
             ran += sync_connection(connection=connection, now=now, deadline=deadline)
     finally:
         with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [TASK_LOCK, slot])
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LockClass.LIST_TASK, slot])
     return ran
 
 
@@ -110,7 +111,7 @@ def next_sync_at(connection: Connection) -> datetime:
 def sync_connection(*, connection: Connection, now: datetime | None = None, deadline: float | None = None) -> bool:
     """One run of one connection; False when another worker is at it. `now` fixes the time for tests."""
     with database.cursor() as cursor:
-        if not _locked(cursor, RUN_LOCK, connection.pk):
+        if not _locked(cursor, LockClass.LIST_RUN, connection.pk):
             return False
     try:
         config = load_config(connection.destination_id)
@@ -120,7 +121,7 @@ def sync_connection(*, connection: Connection, now: datetime | None = None, dead
             _Run(connection=connection, config=config, pool=pool, now=now).go(deadline=deadline)
     finally:
         with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [RUN_LOCK, connection.pk])
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LockClass.LIST_RUN, connection.pk])
     return True
 
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from common.errors import ConflictError
+from common.locks import LockClass
 from common.tasks import enqueue
 from delivery.models import Connection
 from delivery.selectors.drift import Drift, difference, drift_of
@@ -20,7 +21,6 @@ from delivery.services import first_sync
 from delivery.services.calls import connector_of
 from delivery.services.connections import lock_connection
 from delivery.services.emit import Change, emit_changes
-from delivery.services.list_outcomes import EMIT_LOCK
 from delivery.tasks import sync_lists
 from spaces import audit
 from spaces.models import User
@@ -86,7 +86,7 @@ def repair_slice(*, connection_id: int, people: int = SLICE_PEOPLE) -> bool:
         return False
     with database.cursor() as cursor:
         # Changes of membership that are being emitted come first: what is read below knows of them.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [EMIT_LOCK, connection.pk])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockClass.EMISSION, connection.pk])
     queued = 0
     for value in (True, False):
         only = difference(connection, "missing" if value else "extra", limit=people)

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from common.http import CurlPool
+from common.locks import LockClass
 from common.slots import slot
 from common.tasks import wake
 from delivery.models import DestinationHealth
@@ -39,14 +40,12 @@ FLUSH_SECONDS = 0.2
 LOOK_SECONDS = 0.5
 CONFIGURE_SECONDS = 2.0
 RENEW_SECONDS = 5.0
-# Runs at once, over all processes: each occupies a worker process until its destinations are served.
-LOCK_CLASS = 71_002
 
 
 def run_once() -> None:
     """The task's body: deliver until nothing is due or the time of a task is over, then hand over."""
     with ExitStack() as held:
-        if not held.enter_context(slot(LOCK_CLASS, settings.ENGAGE_DELIVER_RUNS)):
+        if not held.enter_context(slot(LockClass.DELIVERY_RUN, settings.ENGAGE_DELIVER_RUNS)):
             return
 
         def hand_over() -> None:

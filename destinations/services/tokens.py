@@ -7,6 +7,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
+from common.locks import LockClass
 from common.secrets import SecretsError, decrypt, encrypt
 from destinations.config import DestinationConfig, secret_texts
 from destinations.kit.conversation import UNAUTHORIZED, Tokens
@@ -14,9 +15,6 @@ from destinations.kit.definition import Token
 from destinations.kit.verdicts import Verdict
 from destinations.models import Destination
 from spaces import audit
-
-# Advisory locks: (this number, destination id).
-LOCK_CLASS = 71_005
 
 
 class StoredTokens(Tokens):
@@ -32,7 +30,7 @@ class StoredTokens(Tokens):
         if not super().acquire():
             return False
         with database.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, self._destination_id])
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LockClass.TOKEN_REFRESH, self._destination_id])
             is_mine = bool(cursor.fetchone()[0])
         if not is_mine:
             super().release()
@@ -41,7 +39,7 @@ class StoredTokens(Tokens):
     def release(self) -> None:
         super().release()
         with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_CLASS, self._destination_id])
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LockClass.TOKEN_REFRESH, self._destination_id])
 
     def reload(self) -> None:
         row = Destination.objects.filter(pk=self._destination_id).values_list("token", flat=True).first()

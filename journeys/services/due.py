@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from audiences.models import Audience
 from audiences.services.locks import lock_space
+from common.locks import LockClass
 from journeys.services.advancing import advance
 from journeys.services.ending import end_slice, spaces_with_endings
 from journeys.services.entering import Candidate, enter, members_of
@@ -24,8 +25,6 @@ from journeys.services.storing import RunRow, load_runs
 from spaces.models import Space
 
 BLOCK_RUNS = 5_000
-# Advisory locks of the schedulers: (this number, space id).
-LOCK_CLASS = 71_004
 # An evaluation that is late by more than this is not waited for.
 LONGEST_WAIT = timedelta(minutes=5)
 
@@ -98,7 +97,7 @@ def due_block(*, space: Space, now: datetime | None = None, limit: int = BLOCK_R
 
 def _try_schedule(space_id: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK_CLASS, space_id])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LockClass.JOURNEYS_DUE, space_id])
         return bool(cursor.fetchone()[0])
 
 

@@ -18,10 +18,11 @@ from django.db import connection
 from django.utils import timezone
 
 from audiences.models import ChangedProfiles
+from common.locks import LockClass
 from delivery.models import Delivery, SentValue
 from delivery.tests.builders import make_destination
 from journeys.models import Run, RunCount, StepCount
-from journeys.services.due import LOCK_CLASS, due_block
+from journeys.services.due import due_block
 from journeys.tests.factories import make_definition, make_live_journey, passed, positions_of, row_of, runs_of, where
 from journeys.tests.stage import send_step
 from tests import factories
@@ -143,7 +144,7 @@ def test_a_second_scheduler_leaves_a_space_to_the_first(space):
     later = timezone.now() + timedelta(minutes=5)
 
     with psycopg.connect(database_url()) as other:
-        other.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, space.pk])
+        other.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockClass.JOURNEYS_DUE, space.pk])
         meanwhile = due_block(space=space, now=later)
     afterwards = due_block(space=space, now=later)
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from django.db import connection
 
-LOCK_CLASS = 7_302
+from common.locks import LockClass
 
 
 def share_profiles(space_id: int) -> None:
     """Wait until no merge is under way, and keep merges out until the transaction (or savepoint) ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LOCK_CLASS, space_id])
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [LockClass.PROFILES, space_id])
 
 
 def own_profiles(space_id: int) -> None:
     """Wait for all writers of the space and be alone until the transaction (or savepoint) ends."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK_CLASS, space_id])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LockClass.PROFILES, space_id])
