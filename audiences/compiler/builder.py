@@ -264,12 +264,8 @@ class Builder:
         if isinstance(self.scope, UsersOf):
             return f"(SELECT DISTINCT l.profile_id FROM ({self.scope.ids(self.statement)}) l)"
         if isinstance(self.scope, TheseProfiles):
-            return f"unnest({self.statement.param(list(self.scope.ids), 'bigint[]')})"
+            return f"unnest({self.statement.param(self.scope.as_text, 'bigint[]')})"
         raise TypeError("The ids of this scope are not known.")
-
-    def skips_others(self, passes: Sequence[_Pass] | None = None) -> bool:
-        """Whether some profiles, who cannot belong, have no row among the facts."""
-        return self.only_known or self._joins_events(passes)
 
     def _joins_events(self, passes: Sequence[_Pass] | None = None) -> bool:
         return self.only_with_events and len(self._passes() if passes is None else passes) == 1

@@ -23,23 +23,17 @@ SAMPLE_SIZE = 20
 MOST_NODES = 450
 """A node makes up to three columns, and PostgreSQL takes 1,664 of them."""
 _MICROSECOND = timedelta(microseconds=1)
+# Most verdicts are "no, and never": those meet a stored row or none in the join, and are not looked at one by one. Who
+# has no row among the facts, for want of events or of an identifier, is meant by it too.
 _CHANGES = """
-SELECT r.profile_id, r.audience_id, r.is_member, r.recheck_at,
+SELECT coalesce(r.profile_id, m.profile_id) AS profile_id, coalesce(r.audience_id, m.audience_id) AS audience_id,
+       coalesce(r.is_member, false) AS is_member, r.recheck_at,
        coalesce(m.is_member, false) AS was_member, m.recheck_at AS was_recheck_at, m.profile_id IS NOT NULL AS is_stored
-FROM result r
-LEFT JOIN membership m ON m.space_id = {space} AND m.audience_id = r.audience_id AND m.profile_id = r.profile_id
-     AND m.audience_id = ANY ({ids}) {scope}
-WHERE r.is_member IS DISTINCT FROM coalesce(m.is_member, false) OR r.recheck_at IS DISTINCT FROM m.recheck_at"""
-
-# Who has none of the events asked for, or is not known, cannot belong, now or later: only stored rows of such profiles
-# are looked at.
-_WITHOUT_EVENTS = """
-UNION ALL
-SELECT m.profile_id, m.audience_id, false, NULL::timestamptz, m.is_member, m.recheck_at, true
-FROM membership m
-WHERE m.space_id = {space} AND m.audience_id = ANY ({ids}) {scope} AND (m.is_member OR m.recheck_at IS NOT NULL)
-  AND EXISTS (SELECT FROM profile p WHERE p.space_id = {space} AND p.id = m.profile_id)
-  AND NOT EXISTS (SELECT FROM facts f WHERE f.id = m.profile_id)"""
+FROM (SELECT * FROM (SELECT * FROM result OFFSET 0) a WHERE a.is_member OR a.recheck_at IS NOT NULL) r
+FULL JOIN (SELECT m.audience_id, m.profile_id, m.is_member, m.recheck_at FROM membership m
+     WHERE m.space_id = {space} AND m.audience_id = ANY ({ids}) {scope}) m
+     ON m.audience_id = r.audience_id AND m.profile_id = r.profile_id
+WHERE coalesce(r.is_member, false) <> coalesce(m.is_member, false) OR r.recheck_at IS DISTINCT FROM m.recheck_at"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +91,6 @@ def compile_audiences(
     if changed_only:
         stored = "".join(f" AND {test}" for test in within(scope, "m.profile_id", statement))
         final = _CHANGES.format(space=statement.space, ids=ids, scope=stored)
-        if builder.skips_others():
-            final += _WITHOUT_EVENTS.format(space=statement.space, ids=ids, scope=stored)
     return Query(sql=f"WITH {', '.join(parts)} {final}", params=statement.params)
 
 

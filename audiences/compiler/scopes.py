@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from audiences.compiler.statement import Statement
 
@@ -18,6 +19,11 @@ class TheseProfiles:
     """The given ids: the touched profiles of real time, the due ones of a recheck."""
 
     ids: Sequence[int]
+
+    @cached_property
+    def as_text(self) -> str:
+        """A `bigint[]` parameter: psycopg is slow with long Python lists."""
+        return "{" + ",".join(map(str, self.ids)) + "}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,7 @@ def within(scope: Scope, column: str, statement: Statement) -> list[str]:
     """Tests that keep `column`, a profile id, inside the scope."""
     match scope:
         case TheseProfiles():
-            return [f"{column} = ANY ({statement.param(list(scope.ids), 'bigint[]')})"]
+            return [f"{column} = ANY ({statement.param(scope.as_text, 'bigint[]')})"]
         case IdRange():
             first, last = statement.param(scope.first, "bigint"), statement.param(scope.last, "bigint")
             return [f"{column} BETWEEN {first} AND {last}"]
