@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from audiences.models import Audience
@@ -58,7 +59,7 @@ class AudienceListView(SpaceAPIView):
 class AudienceView(SpaceAPIView):
     """Base of everything below one audience."""
 
-    serializer_class = AudienceSerializer
+    serializer_class: type[BaseSerializer[Any]] = AudienceSerializer
 
     def audience(self) -> Audience:
         audience = selectors.get_audience(self.space, self.kwargs["audience"])

@@ -64,7 +64,7 @@ class AudiencePreviewView(PreviewView):
         sent.is_valid(raise_exception=True)
         report = preview_report(**self.asked(dict(sent.validated_data)))
         people = shown_people(report.sample, shows_pii=self.member.has_pii_access)
-        shown = PreviewSerializer(report).data | {"sample": PersonSerializer(people, many=True).data}
+        shown = PreviewSerializer(report).data | {"sample": [PersonSerializer(person).data for person in people]}
         return Response(shown)
 
 
@@ -87,6 +87,5 @@ class AudiencePreviewPeopleView(PreviewView):
             raise InvalidError.at(f"/{needed}", f"Give {needed} to see this list.", "required")
         page = preview_people(**asked, show=data["show"], after=data["after"], limit=data["limit"])
         people = shown_people(page.people, shows_pii=self.member.has_pii_access)
-        return Response(
-            {"count": page.total, "after": page.following, "results": PersonSerializer(people, many=True).data}
-        )
+        results = [PersonSerializer(person).data for person in people]
+        return Response({"count": page.total, "after": page.following, "results": results})

@@ -128,7 +128,7 @@ def safe_cell(text: str) -> str:
 
 def people(export: AudienceExport, ids: Sequence[int]) -> Iterator[ExportedPerson]:
     """The profiles with these ids, in their order; those that are gone since (merged, deleted) are left out."""
-    params = {"space": export.space_id, "ids": list(ids), "types": export.identifiers}
+    params: dict[str, Any] = {"space": export.space_id, "ids": list(ids), "types": export.identifiers}
     with connection.cursor() as cursor:
         cursor.execute(PEOPLE.format(traits="p.traits::text" if export.traits else "'{}'"), params)
         rows = cursor.fetchall()

@@ -146,7 +146,7 @@ def claim_export() -> AudienceExport | None:
     """Take the oldest open export that nobody works on."""
     now = timezone.now()
     with transaction.atomic():
-        found = (
+        found: AudienceExport | None = (
             AudienceExport.objects.select_for_update(skip_locked=True, of=("self",))
             .select_related("audience", "space")
             .filter(state__in=OPEN)
