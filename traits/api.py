@@ -124,7 +124,7 @@ class TraitValuesView(TraitView):
         url = None
         if following is not None:
             url = f"{request.build_absolute_uri(request.path)}?after={following}&limit={limit}"
-        return Response({"next": url, "results": ValuedSerializer(rows, many=True).data})
+        return Response({"next": url, "results": [ValuedSerializer(row).data for row in rows]})
 
 
 class TraitDistributionView(TraitView):

@@ -153,7 +153,8 @@ def update_trait(
 
 
 def _locked(trait: Trait) -> Trait:
-    return Trait.objects.select_for_update(of=("self",)).select_related("space").get(pk=trait.pk)
+    locked: Trait = Trait.objects.select_for_update(of=("self",)).select_related("space").get(pk=trait.pk)
+    return locked
 
 
 def is_locked(trait: Trait) -> bool:

@@ -111,12 +111,14 @@ def values(request: SpaceRequest, trait_id: str) -> HttpResponse:
     after = request.GET.get("after", "")
     position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
     people, following = profiles_with(trait, after=position, limit=PAGE_SIZE)
-    shown = {"trait": trait, "shows_pii": request.member.has_pii_access}
+    shows_pii = request.member.has_pii_access
     context = trait_context(request, trait, "values") | {
-        "people": shown_values(people, **shown),
+        "people": shown_values(people, trait=trait, shows_pii=shows_pii),
         "following": following,
         "is_first": position == 0,
-        "distribution": shown_distribution(distribution(trait), **shown) if position == 0 else None,
+        "distribution": shown_distribution(distribution(trait), trait=trait, shows_pii=shows_pii)
+        if position == 0
+        else None,
     }
     return render(request, "traits/trait_values.html", context)
 
