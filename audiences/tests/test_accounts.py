@@ -19,7 +19,6 @@ from delivery.models import Connection, ListChange
 from delivery.services.connections import ConnectionNotValidError, set_enabled
 from delivery.tests.builders import make_destination, rows
 from delivery.tests.emitting import clear, payloads
-from ingest.merging import merge_profiles
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -333,23 +332,3 @@ def test_what_was_missed_while_paused_is_made_up_for(space, owner):
 
     assert while_paused == []
     assert said(connection) == ["group g1 False", "identify u1 False"]
-
-
-def test_the_users_of_merged_accounts_are_evaluated_anew(space, owner):
-    first, second = user(space, "first"), user(space, "second")
-    loser = factories.make_account(space=space, traits={"on": True}, users=[first])
-    winner = factories.make_account(space=space, users=[second])
-    firms = make_audience(space, owner, accounts({"trait": "on", "equals": True}))
-    inside = {"version": 1, "collection": "users", "where": {"audience": firms.key, "member": True}}
-    people = make_audience(space, owner, inside, name="People")
-    before = member_ids(people)
-    type(winner).objects.filter(id=winner.id).update(traits={"on": True})
-    merge_profiles(space_id=space.pk, survivors={loser.id: winner.id}, now=timezone.now())
-    touch(space, winner)
-
-    while compute_block(space=space):
-        pass
-
-    assert before == {first.id}
-    assert member_ids(firms) == {winner.id}
-    assert member_ids(people) == {first.id, second.id}
