@@ -177,7 +177,7 @@ class FieldChoices(DestinationView):
         destination = self.destination()
         action = action_of(destination, request.query_params.get("action", ""))
         choices = field_choices(destination, action, request.query_params.get("field", ""), {})
-        return Response({"results": shapes.ChoiceSerializer(choices, many=True).data})
+        return Response({"results": [shapes.ChoiceSerializer(choice).data for choice in choices]})
 
 
 def action_of(destination: Destination, key: str) -> Action:

@@ -117,8 +117,8 @@ class MappingForm(ProductForm):
 
     def _with(self, suggested: Mapping[str, Any]) -> QueryDict:
         """What was posted, with suggestions filled in; an empty one takes the suggestion back."""
+        assert isinstance(self.data, QueryDict)
         data = self.data.copy()
-        assert isinstance(data, QueryDict)
         for key, value in suggested.items():
             data[SOURCE + key] = to_text(value)
         marked = [key for key in data.getlist("suggested") if suggested.get(key, True) is not None]

@@ -90,7 +90,7 @@ def _candidates(destination: Destination, trigger: str) -> Iterator[RecentEvent]
 
 
 def _stored(space_id: int, trigger: str) -> Iterator[RecentEvent]:
-    params = {"space": space_id, "names": event_names(trigger), "most": NAMES, "each": EVENTS}
+    params: dict[str, Any] = {"space": space_id, "names": event_names(trigger), "most": NAMES, "each": EVENTS}
     with database.cursor() as cursor:
         cursor.execute(QUERY, params)
         rows = cursor.fetchall()

@@ -101,7 +101,8 @@ def test_outsider_gets_404_on_every_operation(
     assert {route: status for route, status in statuses.items() if status != 404} == {}
 
 
-# What a read-only member may post: leaving the workspace, reading their own alerts, and looking at what a definition would match.
+# What a read-only member may post: leaving the workspace, reading their own alerts, and looking at what a definition
+# would match.
 OPEN_TO_VIEWERS = ("settings/members/<int:member_id>/remove/", "alerts/seen/", "preview/", "/explain/", "/estimate/")
 
 

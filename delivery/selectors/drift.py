@@ -154,8 +154,8 @@ def drift_of(connection: Connection) -> Drift | None:
             cursor.execute("SELECT set_config('statement_timeout', '0', true)")
     except OperationalError:
         return None
-    names = ("members", "unreachable", "acknowledged", "acknowledged_people", "waiting_adds", "waiting_removes")
-    names += ("missing", "missing_people", "extra", "extra_people")
+    names = ["members", "unreachable", "acknowledged", "acknowledged_people", "waiting_adds", "waiting_removes"]
+    names += ["missing", "missing_people", "extra", "extra_people"]
     return Drift(**dict(zip(names, row, strict=True)))
 
 

@@ -108,7 +108,7 @@ def finish_consent(*, destination: Destination, code: str, actor: User) -> Desti
 @transaction.atomic
 def _store(destination: Destination, token: dict[str, object], actor: User) -> Destination:
     rows = Destination.objects.select_for_update(no_key=True, of=("self",)).select_related("space__workspace")
-    locked = rows.filter(pk=destination.pk, deleted_at=None).first()
+    locked: Destination | None = rows.filter(pk=destination.pk, deleted_at=None).first()
     if locked is None:
         raise ConflictError("This destination was deleted meanwhile.")
     locked.token = encrypt(token)

@@ -28,8 +28,9 @@ from spaces.models import Role
 def mapping_list(request: SpaceRequest, destination_id: str) -> HttpResponse:
     found = get_destination(request, destination_id)
     definition = get_definition(found)
+    mappings = list(mappings_of(found))
     rows = []
-    for row in mappings_of(found):
+    for row in mappings:
         action = definition.action(row.action)
         rows.append(
             {
@@ -45,7 +46,7 @@ def mapping_list(request: SpaceRequest, destination_id: str) -> HttpResponse:
         "is_applicable": bool(definition.actions),
         "can_add": bool(definition.actions) and len(rows) < services.LIMIT,
         "choices": action_choices(found, definition),
-        "enabled": sum(row["mapping"].is_enabled for row in rows),
+        "enabled": sum(row.is_enabled for row in mappings),
         "delete_consequences": [
             f"It is enabled: {found.name} gets nothing more from it, beginning with the next call.",
             "Its trigger, fields and enrichments are gone for good.",
