@@ -26,9 +26,9 @@ TABLES = ("profile", "event", "external_id", "membership", "account_link", "jour
 INSERTS = (
     (
         "profile",
-        "INSERT INTO profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, updated_at) "
-        "SELECT 1, id, collection, 'use_' || id, traits, '{}', 0, now(), now() FROM json_to_recordset(%s::json) "
-        "AS i(id bigint, collection smallint, traits jsonb)",
+        "INSERT INTO profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, "
+        "updated_at) SELECT 1, id, collection, 'use_' || id, traits, '{}', 0, now(), now() "
+        "FROM json_to_recordset(%s::json) AS i(id bigint, collection smallint, traits jsonb)",
     ),
     (
         "event",
@@ -62,7 +62,8 @@ INSERTS = (
         "journey_position",
         "INSERT INTO journey_position (space_id, profile_id, run_id, step_id, version_id, arrived_at, joined_at, "
         "left_at, branch) SELECT 1, id, run, 951, 1, now(), CASE WHEN is_in THEN now() END, "
-        "CASE WHEN is_in THEN now() END, '' FROM json_to_recordset(%s::json) AS i(id bigint, run bigint, is_in boolean)",
+        "CASE WHEN is_in THEN now() END, '' "
+        "FROM json_to_recordset(%s::json) AS i(id bigint, run bigint, is_in boolean)",
     ),
 )
 
