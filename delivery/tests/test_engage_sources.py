@@ -129,7 +129,7 @@ def test_the_integrations_object_of_any_event_routes_by_exact_name() -> None:
     assert is_routed(None, "Webhook")
     assert is_routed({}, "Webhook")
     assert not is_routed({"All": False}, "Webhook")
-    assert is_routed({"All": False, "Webhook (Actions)": True}, "Webhook")
+    assert is_routed({"All": False, "Webhook": True}, "Webhook")
     assert is_routed({"All": False, "Webhook": {"option": 1}}, "Webhook")
     assert not is_routed({"All": False, "webhook": True}, "Webhook")
     assert not is_routed({"All": True, "Webhook": False}, "Webhook")
