@@ -12,7 +12,7 @@ PARALLEL := -n auto --maxprocesses 8 --dist loadfile
 # The build tools must not see half of a virtual environment's settings from the caller's shell.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
-.PHONY: help run test check format bench screenshots migrations clean
+.PHONY: help run test check format bench chaos screenshots migrations clean
 
 help:
 	@echo "make run          start Engage Admin with its own PostgreSQL and Valkey (PORT, ENGAGE_DATA, DATABASE_URL, REDIS_URL)"
@@ -20,6 +20,7 @@ help:
 	@echo "make check        style, types, import layers, migrations, deploy settings"
 	@echo "make format       put the code in form"
 	@echo "make bench        speed against a bare limit measured beside it"
+	@echo "make chaos        kills, a restarted database and a flushed Valkey: shows that nothing is lost"
 	@echo "make screenshots  pictures of every page, with accessibility findings"
 	@echo "make clean        remove the virtual environment and caches (data in .data/ stays)"
 
@@ -45,6 +46,9 @@ format: $(DEV_STAMP)
 
 bench: $(DEV_STAMP)
 	@exec $(BIN)/python -m launcher test -- $(BIN)/python -m bench
+
+chaos: $(DEV_STAMP)
+	@exec $(BIN)/python -m tools.chaos
 
 screenshots: $(DEV_STAMP)
 	@chromium="$$($(BIN)/python -m launcher.chromium)" && \
