@@ -13,8 +13,6 @@ from audiences.services import audiences as audience_services
 from audiences.services.backfill import claim_run as claim_audience_run
 from audiences.services.backfill import work as work_audience_run
 from audiences.services.compute import compute_block
-from ingest.merging import merge_profiles
-from profiles.models import Profile
 from profiles.services.traits import update_traits
 from tests import factories
 from traits.models import Trait, TraitRun, TraitValue
@@ -205,25 +203,6 @@ def test_account_traits_follow_the_events_of_all_users(space):
     assert values(trait) == {account.id: 12}
     assert shown(account) == {"account_revenue": 12}
     assert shown(users[0]) == {}
-
-
-def test_merged_profiles_have_one_value_of_all_their_events(space):
-    trait = make_trait(space=space)
-    winner, loser = factories.make_profile(space=space), factories.make_profile(space=space)
-    order(winner, 10), order(loser, 5)
-    touch(space, winner, loser)
-    compute_block(space=space)
-    sizes = [Trait.objects.get().size]
-    merge_profiles(space_id=space.pk, survivors={loser.id: winner.id}, now=timezone.now())
-    sizes.append(Trait.objects.get().size)
-    touch(space, winner, events=None, traits=None)
-
-    compute_block(space=space)
-
-    assert sizes == [2, 1]
-    assert values(trait) == {winner.id: 15}
-    assert shown(winner) == {"total_revenue": 15}
-    assert not Profile.objects.filter(id=loser.id).exists()
 
 
 def test_without_history_only_later_events_count(space):
