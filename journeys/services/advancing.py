@@ -2,7 +2,7 @@
 
 A wave asks one statement for all the verdicts that the runs of a block need; the engine goes on with them until
 nothing is needed; then runs, positions, counts and the calls they cause are written, in the caller's transaction and
-under the space's lock.
+under the space's lock. A person with whom the engine fails stays in place and is tried again later (services/stuck.py).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from journeys.services.judging import Asked
 from journeys.services.live import Live
 from journeys.services.moving import Moves
 from journeys.services.storing import RunRow
+from journeys.services.stuck import Stuck, put_aside, restore, tell
 
 BLOCK_RUNS = 5_000
 UNKNOWN = Judged(is_member=False)
@@ -63,6 +64,20 @@ def _advance(live: Live, runs: Sequence[RunRow], judged: Mapping[int, Collection
     if not runs:
         return
     _name_people(live, runs)
+    stuck: Stuck = {}
+    moves = _moved(live, runs, judged, now, stuck)
+    while moves is None:
+        restore(live, runs)
+        moves = _moved(live, runs, judged, now, stuck)
+    moves.write()
+    tell(live, {run.version_id for run in runs}, list(stuck.values()))
+
+
+def _moved(
+    live: Live, runs: Sequence[RunRow], judged: Mapping[int, Collection[str]], now: datetime, stuck: Stuck
+) -> Moves | None:
+    """What is to be written; those in `stuck` stay where they are. None: more are stuck now, and nothing counts."""
+    known = len(stuck)
     moves = Moves(
         space=live.space,
         rows={version.pk: version.rows for version in live.versions.values()},
@@ -74,11 +89,18 @@ def _advance(live: Live, runs: Sequence[RunRow], judged: Mapping[int, Collection
     for run in runs:
         if not run.id:
             moves.take(run)
+        if id(run) in stuck:
+            put_aside(run, moves, now)
+            continue
         if run.retry_at is not None:
             run.is_changed, run.retry_at = True, None
             moves.keep(run)
-        advanced = running.advance(plans[run.version_id], run, now, judge=judged.get(run.id, ()))
-        moves.note(run, advanced.effects)
+        try:
+            advanced = running.advance(plans[run.version_id], run, now, judge=judged.get(run.id, ()))
+            moves.note(run, advanced.effects)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours with one person holds up nobody else; `tell` logs
+            stuck[id(run)] = (run, error)
+            continue
         if advanced.needs:
             needing.append((run, advanced.needs))
     while needing:
@@ -93,12 +115,16 @@ def _advance(live: Live, runs: Sequence[RunRow], judged: Mapping[int, Collection
                 moves.keep(run)
                 continue
             verdicts = {step: answers[run.version_id, step].get(run.profile_id, UNKNOWN) for step in needs}
-            advanced = running.advance(plans[run.version_id], run, now, verdicts)
-            moves.note(run, advanced.effects)
+            try:
+                advanced = running.advance(plans[run.version_id], run, now, verdicts)
+                moves.note(run, advanced.effects)
+            except Exception as error:  # noqa: BLE001 - as above
+                stuck[id(run)] = (run, error)
+                continue
             if advanced.needs:
                 still.append((run, advanced.needs))
         needing = still
-    moves.write()
+    return moves if len(stuck) == known else None
 
 
 def _people(needing: Sequence[tuple[RunRow, frozenset[str]]]) -> dict[Asked, list[int]]:

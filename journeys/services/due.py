@@ -55,6 +55,11 @@ RECHECKS_WAIT = (
     "AND NOT EXISTS (SELECT FROM membership m WHERE m.space_id = w.space_id AND m.profile_id = w.profile_id "
     "AND m.audience_id = ANY(%(audiences)s) AND m.recheck_at <= %(now)s AND m.recheck_at > %(longest)s)"
 )
+# Asked only while a version says that people of it are stuck.
+STUCK_WAIT = (
+    "AND NOT EXISTS (SELECT FROM journey_run r WHERE r.space_id = w.space_id AND r.profile_id = w.profile_id "
+    "AND r.version_id = w.version_id AND r.retry_at > %(now)s)"
+)
 REENTRIES = """
 WITH due AS (
     SELECT w.profile_id, w.id, w.version_id, w.reentry_at FROM journey_run w
@@ -107,6 +112,8 @@ def _due_runs(live: Live, now: datetime, limit: int) -> int:
         return 0
     values = _values(live, now, limit) | {"versions": versions}
     current = _current(live)
+    if any(version.row.problem for version in live.versions.values()):
+        current = f"{current} {STUCK_WAIT}"
     keys: set[tuple[int, int]] = set()
     retried: set[int] = set()
     with connection.cursor() as cursor:

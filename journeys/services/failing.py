@@ -15,6 +15,8 @@ from journeys.services.live import LONGEST_PROBLEM, Live
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(minutes=1)
+STUCK = "A mistake of ours keeps people from moving on"
+"""How the problem of a version begins whose people are stuck (services/stuck.py)."""
 Answers = dict[Asked, dict[int, Answer]]
 
 
@@ -60,6 +62,6 @@ def recovered(live: Live, version_ids: Collection[int]) -> None:
     """These versions were judged: what was wrong with them is over."""
     for version_id in version_ids:
         version = live.versions[version_id].row
-        if version.problem:
+        if version.problem and not version.problem.startswith(STUCK):
             version.problem, version.retry_at = "", None
             version.save(update_fields=["problem", "retry_at"])

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 import msgspec
+from django.utils import timezone
 
 from audiences.compiler import References
 from audiences.services.compute import Touched
@@ -18,13 +19,14 @@ from engine.journeys import plan as plans
 from engine.journeys.definition import read
 from engine.journeys.plan import Plan
 from engine.journeys.steps.random import RandomStep
-from journeys.models import JourneyStep, JourneyVersion, VersionState
+from journeys.models import JourneyStep, JourneyVersion, Run, VersionState
 from journeys.services.judging import Asked, Question
 from spaces.models import Space
 
 logger = logging.getLogger(__name__)
 
 LONGEST_PROBLEM = 500
+UNREADABLE = "The definition cannot be read"
 LIVE_STATES = [VersionState.PUBLISHED, VersionState.PAUSED, VersionState.DRAINING]
 
 
@@ -134,14 +136,29 @@ def live_of(space: Space) -> Live:
     for row in rows:
         try:
             versions[row.pk] = live_version(row, steps[row.journey_id])
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one version is no matter of the others
             # It was read when it was published, so this is a mistake of ours, and no reason to stop the others.
             logger.error("version %s of a journey cannot be read: %s", row.pk, error)
-            problem = f"The definition cannot be read: {error}"[:LONGEST_PROBLEM]
+            problem = f"{UNREADABLE}: {error}"[:LONGEST_PROBLEM]
             if row.problem != problem:
                 JourneyVersion.objects.filter(pk=row.pk).update(problem=problem)
+            continue
+        if row.problem.startswith(UNREADABLE):
+            _catch_up(row)
     return Live(space=space, versions=versions)
 
 
+def _catch_up(row: JourneyVersion) -> None:
+    """The definition can be read again: what its people wait for is judged at the next poll, whatever was missed."""
+    Run.objects.filter(space_id=row.journey.space_id, version_id=row.pk, ended_at=None).update(retry_at=timezone.now())
+    row.problem = ""
+    row.save(update_fields=["problem"])
+
+
 def live_version(row: JourneyVersion, steps: Mapping[str, JourneyStep]) -> LiveVersion:
-    return LiveVersion(row=row, rows=steps, plan=plan_of(msgspec.json.encode(row.definition)))
+    """Raises ValueError for what cannot be run."""
+    plan = plan_of(msgspec.json.encode(row.definition))
+    missing = plan.steps.keys() - steps.keys()
+    if missing:
+        raise ValueError(f"no rows are stored for the steps {', '.join(sorted(missing))}")
+    return LiveVersion(row=row, rows=steps, plan=plan)
