@@ -20,6 +20,8 @@ LONGEST_ID = 500
 LONGEST_NAME = 500
 MOST_KEYS = 300
 DEEPEST = 100
+# How the `integrations` of a call name this product: Segment called Engage Personas once, and both go on working.
+OWN_NAMES = ("Personas", "Engage")
 # What `repair_json` puts in the place of a value that is nested too deeply to be read.
 TOO_DEEP_MARK = "\x00nested too deeply"
 
@@ -61,7 +63,7 @@ class Call(msgspec.Struct, gc=False):
 
     `name` is the event name of a track call, the page or screen name otherwise ("" when absent). `ts` is corrected
     for the client's clock. `message_id` is None when the caller gave none. `is_kept_out`: `integrations.Personas`
-    is false, or the call was made by this product.
+    (or Engage, its later name) is false, or the call was made by this product.
     """
 
     type: str
@@ -156,7 +158,8 @@ def _checked(
         traits=_limited("traits", _object("traits", "traits_not_object", wire.traits)),
         context=context,
         ts=_event_time(wire, received_at, sent_at),
-        is_kept_out=integrations.get("Personas") is False or (message_id or "").startswith("personas_"),
+        is_kept_out=any(integrations.get(name) is False for name in OWN_NAMES)
+        or (message_id or "").startswith("personas_"),
     )
 
 

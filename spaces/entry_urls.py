@@ -14,6 +14,7 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/name/", account.account_name, name="account_name"),
     path("account/password/", account.account_password, name="account_password"),
+    path("personas/<path:page>", entry.legacy, name="legacy"),
     path("spaces/", entry.space_list, name="space_list"),
     path("spaces/new/", entry.space_new, name="space_new"),
 ]

@@ -103,10 +103,16 @@ def sync_status(audience: Audience, connection: Connection, run: FirstSync | Non
 
 
 def connectable(audience: Audience) -> list[Destination]:
-    """Destinations of the space that this audience is not connected to yet, by name."""
+    """Destinations of the space that take the calls of this audience and that it is not connected to yet, by name."""
     taken = [connection.destination_id for connection in live_connections(audience)]
     rows = Destination.objects.in_space(audience.space).filter(deleted_at=None).exclude(pk__in=taken)
-    return list(rows.order_by("name"))
+    is_of_accounts = audience.collection == ACCOUNTS
+    return [row for row in rows.order_by("name") if _is_selectable(row, is_of_accounts=is_of_accounts)]
+
+
+def _is_selectable(destination: Destination, *, is_of_accounts: bool) -> bool:
+    definition = catalog.definition(destination.connector)
+    return definition is not None and definition.is_selectable(is_of_accounts=is_of_accounts)
 
 
 def estimated_resync(audience: Audience, connection: Connection) -> Estimate | None:

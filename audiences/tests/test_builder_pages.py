@@ -452,3 +452,15 @@ def test_a_definition_of_very_many_conditions_can_be_posted(space: Space, editor
 
     assert response.status_code == 302
     assert response["Location"] == f"{url}&step=destinations"
+
+
+def test_leaving_history_out_is_explained_by_triggered_campaigns(
+    space: Space, owner: User, client_for: ClientFor
+) -> None:
+    """F125."""
+    shown = text_of(client_for(owner).get(f"/s/{space.slug}/audiences/new/", follow=True))
+
+    help_text = re.search(r'id="historical-help">([^<]+)<', shown)
+    assert help_text is not None
+    assert "triggered campaigns" in help_text[1]
+    assert "nobody who qualified long ago" in help_text[1]

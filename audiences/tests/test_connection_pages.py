@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,10 @@ from audiences.services.connections import ConnectionSpec, connect
 from audiences.services.first_syncs import open_runs, sync_slice
 from delivery.models import Connection, Delivery, FirstSync
 from delivery.services import connections as delivery_connections
+from destinations import catalog
+from destinations.models import Destination
 from destinations.services.destinations import create_destination, set_destination_enabled
+from destinations.services.functions import create_function
 from destinations.services.mappings import duplicate_mapping, set_mapping_enabled
 from tests import factories
 
@@ -405,3 +409,24 @@ def test_connecting_takes_the_whole_setup_by_api(space, owner, audience, api_for
 
     assert answer.status_code == 201
     assert {name: answer.json()[name] for name in sent} == sent
+
+
+GROUP_ONLY = "async function onGroup(event, settings) { await fetch('https://example.org'); }"
+
+
+def test_every_tool_that_takes_identify_or_track_can_be_chosen_and_no_other(space, owner, audience, client_for):
+    """F128: the whole catalog, and a function that takes Group calls alone."""
+    slugs = [slug for slug, definition in catalog.definitions().items() if definition.kind == "event"]
+    for slug in slugs:
+        Destination.objects.create(space=space, connector=slug, name=slug, settings={})
+    function = create_function(space=space, actor=owner, name="Groups", code=GROUP_ONLY, settings=())
+    groups = Destination.objects.create(space=space, connector=f"function-{function.public_id}", name="Groups")
+    browser = client_for(owner)
+
+    chooser = browser.get(page(space, audience, "destinations/add/")).content.decode()
+    events = chooser.partition('data-test="choose.event"')[2]
+
+    chosen = set(re.findall(r'<li data-id="([^"]+)"', events))
+    names = dict(Destination.objects.values_list("public_id", "name"))
+    assert {names[public_id] for public_id in chosen} == set(slugs)
+    assert groups.public_id not in chooser

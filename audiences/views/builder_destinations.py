@@ -59,12 +59,12 @@ class FirstSync:
 
 
 def offers_of(space: Space, draft: Draft, posted: QueryDict | None = None) -> list[Offer]:
-    """Every destination of the space by name; what was posted counts for those that are ticked."""
+    """Every destination of the space that takes its calls, by name; what was posted counts for those ticked."""
     ticked = set(posted.getlist("destination")) if posted is not None else set(draft.choices)
     found = []
     for destination in Destination.objects.in_space(space).filter(deleted_at=None).order_by("name"):
         definition = catalog.definition(destination.connector)
-        if definition is None:
+        if definition is None or not definition.is_selectable(is_of_accounts=collection_of(draft) == ACCOUNTS):
             continue
         name = destination.public_id
         is_chosen = name in ticked

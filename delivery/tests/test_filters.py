@@ -15,6 +15,7 @@ from destinations.models import Destination
 from destinations.services.destinations import create_destination
 from destinations.services.filters import create_filter
 from destinations.services.functions import create_function, save_function
+from destinations.services.mappings import create_mapping
 from spaces.models import Space
 
 RunWorker = Callable[..., bool]
@@ -193,3 +194,37 @@ def test_a_saved_version_is_what_runs_next(space: Space, sink: Sink, run_worker:
     run_worker()
 
     assert [outcome[0] for outcome in outcomes(connection)] == ["failed", "delivered"]
+
+
+def test_a_mapping_reads_traits_properties_and_context_of_the_call(
+    space: Space, sink: Sink, run_worker: RunWorker
+) -> None:
+    """F158: two matching mappings, each with the parts of the audience call that it names."""
+    destination = make_destination(space=space, url=sink.url, trigger='type = "identify"')
+    mapping = destination.mappings.get()
+    parts = {"space": {"@path": "$.context.personas.space_id"}, "key": {"@path": "$.context.personas.computation_key"}}
+    mapping.fields["data"] = {"is_in": {"@path": "$.traits.big_spenders"}, **parts}
+    mapping.save()
+    create_mapping(
+        destination=destination,
+        actor=None,
+        action="send",
+        name="Track",
+        trigger='type = "track"',
+        fields={
+            "url": sink.url,
+            "method": "POST",
+            "data": {"is_in": {"@path": "$.properties.big_spenders"}, "event": {"@path": "$.event"}, **parts},
+        },
+        is_enabled=True,
+    )
+    make_connection(space=space, destination=destination, send_identify=True, send_track=True)
+    enter(space)
+
+    run_worker()
+
+    about = {"space": space.public_id, "key": "big_spenders"}
+    assert [received.body for received in sink.requests] == [
+        {"is_in": True, **about},
+        {"is_in": True, "event": "Audience Entered", **about},
+    ]

@@ -2,16 +2,30 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 import pytest
 import redis
 from django.conf import settings
+from rest_framework.test import APIClient
 
-from delivery.services.rate import Cap
+from delivery.services.rate import Cap, cap_for, cap_key
+from delivery.tests.builders import make_destination
+from destinations.config import load_config
+from destinations.models import Destination
+from spaces.models import Space, User
 
 
 def client() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL)
+
+
+def cap_of(destination: Destination) -> tuple[str, float]:
+    config = load_config(destination.pk)
+    assert config is not None
+    cap = cap_for(config)
+    assert cap is not None
+    return cap.key, cap.per_second
 
 
 def test_two_holders_never_take_more_than_the_cap() -> None:
@@ -80,3 +94,22 @@ def test_missed_slots_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         taken += 1
 
     assert taken == 2
+
+
+def test_an_admin_raises_the_cap_of_one_instance(
+    space: Space, admin: User, editor: User, api_for: Callable[..., APIClient]
+) -> None:
+    """F120: that instance alone has the higher cap; the others go on sharing the connector's."""
+    raised, *others = (make_destination(space=space, connector="salesforce") for _ in range(3))
+    address = f"/api/v1/spaces/{space.slug}/destinations/{raised.public_id}/"
+
+    refused = api_for(editor, space).patch(address, {"requests_per_second": 40}, format="json")
+    before = [cap_of(one) for one in (raised, *others)]
+    answer = api_for(admin, space).patch(address, {"requests_per_second": 40}, format="json")
+    after = [cap_of(one) for one in (raised, *others)]
+
+    shared = cap_key(space_id=space.pk, connector="salesforce", destination_id=None)
+    own = cap_key(space_id=space.pk, connector="salesforce", destination_id=raised.pk)
+    assert (refused.status_code, answer.status_code) == (403, 200)
+    assert before == [(shared, 5)] * 3
+    assert after == [(own, 40), (shared, 5), (shared, 5)]

@@ -261,6 +261,11 @@ class DestinationDefinition:
     def action(self, key: str) -> Action | None:
         return next((action for action in self.actions if action.key == key), None)
 
+    def is_selectable(self, *, is_of_accounts: bool = False) -> bool:
+        """Whether it takes any call that a computation makes: Identify or Track, of accounts Group as well (F128)."""
+        taken = {"identify", "track", "group"} if is_of_accounts else {"identify", "track"}
+        return self.kind == "list" or not taken.isdisjoint(self.supported)
+
     @property
     def secret_keys(self) -> frozenset[str]:
         return frozenset(item.key for item in self.settings if item.is_secret)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from django.test import Client
 from pytest_httpserver import HTTPServer
 
 from common.secrets import decrypt
+from destinations.kit.testing import WorkerCase
 from destinations.models import Destination, EventTest
 from destinations.tests.builders import make_destination, make_mapping
 from spaces.models import Space, User
@@ -54,12 +56,15 @@ def test_an_empty_list_offers_the_catalog(space: Space, owner: User, client_for:
 
 
 def test_the_catalog_puts_lists_under_their_own_heading(space: Space, owner: User, client_for: Browser) -> None:
+    """F129-F135: in the catalog as List type."""
     html = client_for(owner).get(f"{base(space)}new/").content.decode()
 
     before, after = html.split("Send as User List")
     assert 'data-id="webhook"' in before
     assert 'data-id="webhook_classic"' in before
-    assert 'data-id="webhook_list"' in after
+    lists = ["webhook_list", "facebook_custom_audiences", "google_ads_remarketing_lists", "snapchat_audiences"]
+    lists += ["google_display_video_360", "pinterest_audiences", "marketo_static_lists", "responsys_batch"]
+    assert [slug for slug in lists if f'data-id="{slug}"' not in after] == []
 
 
 def test_the_catalog_is_searched(space: Space, owner: User, client_for: Browser) -> None:
@@ -370,3 +375,62 @@ def test_what_is_not_there_is_not_found(space: Space, owner: User, client_for: B
     destination = make_destination(space=space)
 
     assert client_for(owner).get(page_of(destination) + path).status_code in (404, 405)
+
+
+def settings_of(connector: str) -> dict[str, object]:
+    cases: list[WorkerCase] = importlib.import_module(f"destinations.connectors.{connector}.tests.worker_cases").CASES
+    return dict(cases[0].settings)
+
+
+def test_a_partner_of_both_types_is_added_as_each(space: Space, owner: User, client_for: Browser) -> None:
+    """F064: Salesforce Marketing Cloud."""
+    event, batch = "salesforce_marketing_cloud", "salesforce_marketing_cloud_lists"
+    for connector in (event, batch):
+        make_destination(space=space, connector=connector, name=connector, settings=settings_of(connector))
+    browser = client_for(owner)
+
+    before, after = browser.get(f"{base(space)}new/").content.decode().split("Send as User List")
+    rows = browser.get(base(space)).content.decode().split('data-test="destinations.row"')[1:]
+
+    assert f'data-id="{event}"' in before
+    assert f'data-id="{batch}"' in after
+    assert [('<span class="tag">List</span>' in row) for row in sorted(rows, key=lambda row: batch in row)] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("connector", "said"),
+    [
+        ("braze", "Nothing to set up there"),
+        ("iterable", "Nothing to set up there"),
+        ("hubspot", "Create the property there first"),
+    ],
+)
+def test_the_overview_says_whether_a_column_has_to_exist_first(
+    space: Space, owner: User, client_for: Browser, connector: str, said: str
+) -> None:
+    """F076."""
+    destination = make_destination(space=space, connector=connector, settings=settings_of(connector))
+
+    html = client_for(owner).get(page_of(destination)).content.decode()
+
+    facts = html.partition('data-test="destination.facts"')[2].partition("</section>")[0]
+    assert re.search(rf"Column</dt>\s*<dd[^>]*>\s*{said}", facts)
+
+
+def test_settings_lead_to_adding_a_destination(space: Space, owner: User, client_for: Browser) -> None:
+    """F127: Settings, Destinations, Add destination."""
+    browser = client_for(owner)
+
+    settings = browser.get(f"/s/{space.slug}/settings/").content.decode()
+    tab = re.search(r'href="([^"]+)"[^>]*>\s*Destinations', settings.partition('class="page-tabs"')[2])
+    assert tab is not None
+    listed = browser.get(tab[1]).content.decode()
+    button = re.search(r'href="([^"]+)" data-test="destinations.add">.*?Add destination', listed, re.DOTALL)
+    assert button is not None
+    catalog = browser.get(button[1])
+
+    assert catalog.status_code == 200
+    assert 'data-test="catalog.item"' in catalog.content.decode()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
 from audiences.models import ChangedProfiles
+from delivery.models import Delivery
+from delivery.services.emit import Change, emit_changes
+from delivery.tests.builders import make_connection, make_destination
 from ingest.models import InboundBatch, MessageKey, RejectedMessage
 from ingest.tests.inbound_rows import (
     RECEIVED_AT,
@@ -24,7 +31,7 @@ from ingest.tests.inbound_rows import (
     track,
 )
 from profiles.models import ACCOUNTS, AccountLink, Event, ObservedEvent, ObservedField, Profile
-from spaces.models import Source, Space
+from spaces.models import Source, Space, User
 from tests.factories import make_source
 
 pytestmark = pytest.mark.django_db
@@ -347,3 +354,43 @@ def test_events_of_one_person_end_in_one_profile_across_batches(source: Source, 
 
     assert events_of(profile_of(space, "user_id", "u1")) == ["A", "B"]
     assert Profile.objects.in_space(space).count() == 1
+
+
+def test_calls_that_say_personas_and_calls_that_say_engage_are_understood_alike(source: Source, space: Space) -> None:
+    """F057: either name keeps a call out, and what Segment wrote under `context.personas` is stored as it came."""
+    about = {"computation_class": "audience", "computation_key": "vip", "space_id": "spa_1"}
+    ingest(
+        source,
+        track("m1", userId="u", integrations={"Personas": False}),
+        track("m2", userId="u", integrations={"Engage": False}),
+        track("m3", userId="u", integrations={"Personas": True, "Engage": True}),
+        identify("m4", userId="u", traits={"vip": True}, context={"personas": about}),
+        track("m5", userId="u", context={"personas": about}),
+    )
+
+    stored = {row.message_id: row for row in Event.objects.in_space(space)}
+    assert counts(source) == (5, 5, 0, 0)
+    assert set(stored) == {"m3", "m5"}
+    assert json.loads(stored["m5"].context or "")["personas"] == about
+    assert profile_of(space, "user_id", "u").traits["vip"] is True
+
+
+def test_raw_events_reach_no_engage_destination(
+    source: Source, space: Space, owner: User, client_for: Callable[[User], Client]
+) -> None:
+    """F137: nothing is queued, and the list of destinations says so."""
+    connection = make_connection(space=space, destination=make_destination(space=space))
+
+    ingest(source, track("m1", userId="u1"), identify("m2", userId="u1", traits={"plan": "pro"}))
+    page = client_for(owner).get(f"/s/{space.slug}/destinations/").content.decode()
+    emit_changes(
+        space=space,
+        computation_id=connection.computation_id,
+        changes=[Change(profile_id=profile_of(space, "user_id", "u1").id, value=True)],
+        now=timezone.now(),
+    )
+
+    sent = [json.loads(one.payload) for one in Delivery.objects.in_space(space)]
+    assert counts(source) == (2, 2, 0, 0)
+    assert [(one["type"], one["event"]) for one in sent] == [("track", "Audience Entered")]
+    assert "Raw events of your sources are not forwarded to them." in page

@@ -14,6 +14,7 @@ register = template.Library()
 PAGES = (
     ("general", "General", "spaces:settings"),
     ("sources", "Sources", "spaces:sources"),
+    ("destinations", "Destinations", "destinations:list"),
     ("members", "Members", "spaces:members"),
     ("tokens", "API tokens", "spaces:tokens"),
     ("identity", "Identity resolution", "profiles:identity_rules"),

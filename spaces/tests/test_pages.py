@@ -347,3 +347,27 @@ def test_checklist_follows_what_was_done(owner: User, space: Space, client_for: 
     factories.make_source(space=space)
 
     assert (before, client.get(f"/s/{space.slug}/").context["done"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("legacy", "now"),
+    [
+        ("journeys/send-data", "journeys/"),
+        ("journeys/send-data/", "journeys/"),
+        ("using-personas-data", "destinations/"),
+        ("audiences/account-audiences", "audiences/"),
+        ("computed-traits", "traits/"),
+        ("identity-resolution", "settings/identity/"),
+        ("something/else", ""),
+    ],
+)
+def test_an_address_that_says_personas_leads_to_the_page_of_today(
+    owner: User, space: Space, client_for: Browser, legacy: str, now: str
+) -> None:
+    """F058."""
+    client = client_for(owner)
+
+    answer = client.get(f"/personas/{legacy}")
+
+    assert (answer.status_code, answer["Location"]) == (302, f"/s/{space.slug}/{now}")
+    assert client.get(answer["Location"]).status_code == 200

@@ -9,10 +9,24 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from common.pages import once
 from spaces.access import allows
+from spaces.context import route_url
 from spaces.forms import FirstSpaceForm, NewSpaceForm
-from spaces.models import Member, Role, User
+from spaces.models import Member, Role, Space, User
 from spaces.selectors import memberships_of, spaces_of
 from spaces.services.spaces import create_first_space, create_space
+
+# The first part, or two, of a path below /personas/, and the page that is in its place.
+LEGACY_PAGES = {
+    "audiences": "audiences:list",
+    "computed-traits": "traits:list",
+    "journeys": "journeys:list",
+    "profiles": "profiles:list",
+    "using-personas-data": "destinations:list",
+    "activate": "destinations:list",
+    "identity-resolution": "profiles:identity_rules",
+    "debugger": "delivery:debugger",
+    "settings": "spaces:settings",
+}
 
 
 def signed_in(request: HttpRequest) -> User:
@@ -25,12 +39,25 @@ def signed_in(request: HttpRequest) -> User:
 @require_GET
 def root(request: HttpRequest) -> HttpResponse:
     """To the space last visited, else the first, else to making one."""
+    space = _last_space(request)
+    return redirect("space_new") if space is None else redirect("home", space=space.slug)
+
+
+def _last_space(request: HttpRequest) -> Space | None:
     spaces = list(spaces_of(signed_in(request)))
-    if not spaces:
-        return redirect("space_new")
     last = request.session.get("last_space")
-    space = next((space for space in spaces if space.slug == last), spaces[0])
-    return redirect("home", space=space.slug)
+    return next((space for space in spaces if space.slug == last), spaces[0] if spaces else None)
+
+
+@require_GET
+def legacy(request: HttpRequest, page: str) -> HttpResponse:
+    """An address of the time when Engage was called Personas, to the page of today in the space last visited (F058)."""
+    space = _last_space(request)
+    if space is None:
+        return redirect("space_new")
+    names = page.strip("/").split("/")
+    route = LEGACY_PAGES.get("/".join(names[:2])) or LEGACY_PAGES.get(names[0], "home")
+    return redirect(route_url(route, space) or route_url("home", space))
 
 
 @require_GET

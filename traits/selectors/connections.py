@@ -10,6 +10,7 @@ from delivery.services.samples import sample_calls
 from destinations import catalog
 from destinations.models import Destination
 from destinations.selectors import matching_mappings
+from profiles.models import ACCOUNTS
 from traits.models import Trait
 from traits.services.connections import live_connections
 
@@ -59,7 +60,12 @@ def connectable(trait: Trait) -> list[Destination]:
     """Event destinations of the space that this trait is not connected to yet, by name."""
     taken = [connection.destination_id for connection in live_connections(trait)]
     rows = Destination.objects.in_space(trait.space).filter(deleted_at=None).exclude(pk__in=taken).order_by("name")
-    return [row for row in rows if is_event_type(row)]
+    return [row for row in rows if is_event_type(row) and _takes(row, trait)]
+
+
+def _takes(destination: Destination, trait: Trait) -> bool:
+    definition = catalog.definition(destination.connector)
+    return definition is not None and definition.is_selectable(is_of_accounts=trait.collection == ACCOUNTS)
 
 
 def is_event_type(destination: Destination) -> bool:
