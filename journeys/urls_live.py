@@ -13,6 +13,7 @@ urlpatterns = [
     path("journeys/<str:journey_id>/live/", live.live, name="live"),
     path("journeys/<str:journey_id>/steps/<str:step_id>/people/", people.step_people, name="step_people"),
     path("journeys/<str:journey_id>/steps/<str:step_id>/people.csv", people.step_csv, name="step_csv"),
+    path("journeys/<str:journey_id>/steps/<str:step_id>/name/", people.step_rename, name="step_rename"),
     path("journeys/<str:journey_id>/runs/", runs.run_list, name="runs"),
     path("journeys/<str:journey_id>/runs/<int:run_id>/", runs.run, name="run"),
     path("journeys/<str:journey_id>/review/", review.review, name="review"),

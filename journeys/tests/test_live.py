@@ -14,7 +14,8 @@ import pytest
 import time_machine
 from django.test import Client
 
-from journeys.models import JourneyVersion, VersionState
+from delivery.tests.builders import make_destination
+from journeys.models import JourneyStep, JourneyVersion, VersionState
 from journeys.selectors import people
 from journeys.selectors.analytics import Basis, DateRange, named_range
 from journeys.selectors.live import StepNumbers, step_counts
@@ -383,3 +384,36 @@ def test_csv_refuses_an_unknown_format(version: JourneyVersion, owner: User, cli
 @pytest.mark.parametrize("rest", ["?version=9", "steps/nothing/people/", "steps/order/people/?version=x"])
 def test_what_does_not_exist_is_404(rest: str, version: JourneyVersion, owner: User, client_for: ClientFor) -> None:
     assert client_for(owner).get(page_url(version, rest)).status_code == 404
+
+
+def test_a_live_step_is_renamed_in_its_sheet_and_keeps_its_key(
+    version: JourneyVersion, owner: User, client_for: ClientFor
+) -> None:
+    hook = make_destination(space=version.journey.space)
+    version.definition["steps"][-1]["connections"] = [{"destination": hook.public_id}]
+    version.save()
+    key = JourneyStep.objects.get(journey=version.journey, step_id="thanks").key
+    client = client_for(owner)
+    sheet = text_of(client.get(page_url(version, "steps/thanks/people/")))
+
+    response = client.post(page_url(version, "steps/thanks/name/"), {"name": "  Many   thanks "})
+
+    row = JourneyStep.objects.get(journey=version.journey, step_id="thanks")
+    assert 'data-test="people.rename-save"' in sheet
+    assert response.status_code == 302
+    assert (row.name, row.key) == ("Many thanks", key)
+
+
+def test_a_live_step_keeps_its_name_when_the_new_one_is_refused(
+    version: JourneyVersion, owner: User, client_for: ClientFor
+) -> None:
+    client = client_for(owner)
+
+    answer = client.post(page_url(version, "steps/thanks/name/"), {"name": "x" * 171})
+    other = client.post(page_url(version, "steps/order/name/"), {"name": "Bought"})
+
+    assert "use at most 170" in text_of(answer)
+    assert 400 <= answer.status_code < 500
+    assert other.status_code == 409
+    assert JourneyStep.objects.get(journey=version.journey, step_id="thanks").name == "Thanks"
+    assert 'data-test="people.rename-save"' not in text_of(client.get(page_url(version, "steps/order/people/")))

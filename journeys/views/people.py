@@ -4,26 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
+from common.errors import ProductError
 from delivery.models import Connection
 from journeys.models import Journey, JourneyVersion
 from journeys.selectors import analytics, people
 from journeys.selectors.analytics import Basis, RangeError
+from journeys.selectors.journeys import CURRENT
 from journeys.selectors.live import step_counts
 from journeys.selectors.steps import StepFacts, steps_of
-from journeys.views.context import chosen_version, get_journey, journey_context, step_url
+from journeys.services.live_edits import edit_live_step
+from journeys.views.context import chosen_version, get_journey, journey_context, journey_url, step_url
 from spaces.access import SpaceRequest, space_view
+from spaces.models import Role
 
 
 @space_view()
 @require_GET
 def step_people(request: SpaceRequest, journey_id: str, step_id: str) -> HttpResponse:
     """Who is at a step, waits for it, entered or passed it; a side sheet, or a page of its own."""
+    return _page(request, journey_id, step_id)
+
+
+@space_view(write=Role.USER)
+@require_POST
+def step_rename(request: SpaceRequest, journey_id: str, step_id: str) -> HttpResponse:
+    """Give a step that sends another name while its version is live; its key stays (journeys.md §5)."""
+    journey = get_journey(request, journey_id)
+    version = chosen_version(journey, request.GET.get("version", ""))
+    try:
+        edit_live_step(version=version, step_id=step_id, name=request.POST.get("name", ""), changed_by=request.user)
+    except ProductError as refused:
+        return _page(request, journey_id, step_id, refused)
+    messages.success(request, "The step has its new name. Its key is the same as before.")
+    return HttpResponseRedirect(journey_url(request, journey, "overview", version=version.number))
+
+
+def _page(request: SpaceRequest, journey_id: str, step_id: str, refused: ProductError | None = None) -> HttpResponse:
+    """`refused`: why the step could not be renamed."""
     journey, wanted, facts = _wanted(request, journey_id, step_id)
     rows, following = people.people_at(
         wanted, shows_pii=request.member.has_pii_access, after=request.GET.get("after", "")
@@ -55,8 +79,11 @@ def step_people(request: SpaceRequest, journey_id: str, step_id: str) -> HttpRes
             for form, label in people.FORMATS.items()
         ],
         "connections": _connections(wanted.version, facts),
+        "can_rename": facts.sends and wanted.version.state in CURRENT,
+        "step_name": facts.title if refused is None else request.POST.get("name", ""),
+        "name_error": "" if refused is None else refused.detail,
     }
-    return render(request, "journeys/step_people.html", context)
+    return render(request, "journeys/step_people.html", context, status=refused.status if refused else 200)
 
 
 @space_view()
