@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from engine.journeys.definition import JourneyDefinition
+from engine.journeys.overlapping import overlaps
 from engine.journeys.steps.base import ENTRY, After, Step
 from engine.journeys.steps.checks import Checks
 from engine.journeys.steps.condition import ConditionStep
@@ -128,6 +130,18 @@ class Structure:
             elif not isinstance(first, ConditionStep):
                 detail = f"The branch {name} of a multi-branch split begins with a condition. Add one before this step."
                 self.checks[first.id].error("", "branch_needs_condition", detail)
+        self._overlaps(split)
+
+    def _overlaps(self, split: Step) -> None:
+        named: list[tuple[str, Mapping[str, Any]]] = []
+        places: list[int] = []
+        for index, branch in enumerate(split.branches()):
+            first = self.first_at.get(After(step=split.id, branch=branch.id))
+            if isinstance(first, ConditionStep) and first.condition is not None:
+                named.append((branch.name.strip() or branch.id, first.setting.raw or {}))
+                places.append(index)
+        for place, detail in overlaps(named):
+            self.checks[split.id].warning(f"/branches/{places[place]}", "branches_overlap", detail)
 
     def _ends(self, step: Step) -> None:
         if not isinstance(step, DelayStep) or step.id in self.followers:

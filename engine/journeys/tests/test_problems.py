@@ -229,6 +229,35 @@ def test_every_branch_of_a_multi_branch_split_begins_with_a_condition():
     ]
 
 
+def test_branches_that_the_same_people_take_are_warned_about():
+    ordered, pro = {"event": "Order Completed"}, {"trait": "plan", "equals": "pro"}
+    steps = [
+        branches("m", "entry", "x", "y", "z", "other"),
+        step("in_x", "condition", ("m", "x"), name="X", condition=where({"all": [ordered, pro]})),
+        step("in_y", "condition", ("m", "y"), name="Y", condition=where({"all": [pro, ordered]})),
+        step("in_z", "condition", ("m", "z"), name="Z", condition=where(pro)),
+        wait_for("in_other", ("m", "other"), "Signed Out"),
+    ]
+
+    problems = [one for one in check(read(journey(*steps)), WORLD) if one.code == "branches_overlap"]
+
+    assert [(one.severity, one.step, one.path, one.detail) for one in problems] == [
+        (
+            "warning",
+            "m",
+            "/steps/0/branches/1",
+            "The branches x and y have the same condition: people take both of them.",
+        ),
+        (
+            "warning",
+            "m",
+            "/steps/0/branches/2",
+            "Whoever takes the branch x meets the condition of z too, and takes both.",
+        ),
+    ]
+    assert errors(*steps) == []
+
+
 def test_the_problems_of_a_condition_carry_its_place():
     steps = [
         step("c", "condition", "entry", name="Did", condition=where({"event": ""})),
