@@ -81,25 +81,30 @@ export class Canvas {
     const { clientWidth: width, clientHeight: height } = this.viewport;
     const fit = Math.min((width - PADDING) / this.plane.dataset.width, (height - PADDING) / this.plane.dataset.height);
     this.scale = Math.min(1, Math.max(fit, 0.75));
-    const entry = this.plane.querySelector("[data-step='entry']");
-    const middle = entry ? Number(entry.dataset.x) + entry.dataset.w / 2 : this.plane.dataset.width / 2;
-    this.x = width / 2 - middle * this.scale;
+    this.x = width / 2 - this.entryMiddle * this.scale;
     this.y = 0;
     this.apply();
   }
 
-  /** The whole journey. */
+  /** The whole journey; of one that is too large to be read that way, the part around the entry. */
   fit() {
     const { clientWidth: width, clientHeight: height } = this.viewport;
     const { width: planeWidth, height: planeHeight } = this.plane.dataset;
-    this.scale = Math.min(1, Math.max(LEAST / 2, Math.min((width - PADDING) / planeWidth, (height - PADDING) / planeHeight)));
-    this.x = (width - planeWidth * this.scale) / 2;
+    const whole = Math.min((width - PADDING) / planeWidth, (height - PADDING) / planeHeight);
+    this.scale = Math.min(1, Math.max(LEAST, whole));
+    const middle = planeWidth * this.scale > width ? this.entryMiddle : planeWidth / 2;
+    this.x = width / 2 - middle * this.scale;
     this.y = Math.max(0, (height - planeHeight * this.scale) / 2);
     this.apply();
   }
 
+  get entryMiddle() {
+    const entry = this.plane.querySelector("[data-step='entry']");
+    return entry ? Number(entry.dataset.x) + entry.dataset.w / 2 : this.plane.dataset.width / 2;
+  }
+
   zoom(factor, x = this.viewport.clientWidth / 2, y = this.viewport.clientHeight / 2) {
-    const scale = Math.min(MOST, Math.max(LEAST / 2, this.scale * factor));
+    const scale = Math.min(MOST, Math.max(LEAST, this.scale * factor));
     this.x = x - ((x - this.x) * scale) / this.scale;
     this.y = y - ((y - this.y) * scale) / this.scale;
     this.scale = scale;
