@@ -23,6 +23,8 @@ CHECKS = ("send_identify", "send_track", "send_group", "send_mobile_ids", "inclu
 NAMES = ("enter_event", "exit_event")
 CHOICES = {"value_format": Connection.ValueFormat.values, "setup": Connection.Setup.values}
 FIELDS = (*CHECKS, *NAMES, *CHOICES)
+# What a list never uses: people are added and removed, and no call of their own is made.
+NOT_OF_LISTS = ("send_identify", "send_track", "send_group", "include_audience_key", *NAMES, "value_format")
 LABELS = {
     "send_identify": "Send Identify",
     "send_track": "Send Track",
@@ -109,7 +111,7 @@ class ConnectionForm(RowForm):
         shown: dict[str, Any] = {name: f"{self.prefix}{name}" in data for name in CHECKS}
         for name in (*NAMES, *CHOICES):
             shown[name] = one_line(data.get(f"{self.prefix}{name}"), self.initial[name])
-        return shown
+        return shown | ({name: self.initial[name] for name in NOT_OF_LISTS} if self.is_list else {})
 
     @property
     def is_customized(self) -> bool:
@@ -176,7 +178,8 @@ class ConnectionForm(RowForm):
     @property
     def ids(self) -> dict[str, str]:
         shown = {name: f"id_{self.prefix}{name}" for name in (*FIELDS, *LISTS)}
-        return shown | dict.fromkeys(("destination", "settings", ""), f"id_{self.prefix}send_identify")
+        first = "send_mobile_ids" if self.is_list else "send_identify"
+        return shown | dict.fromkeys(("destination", "settings", ""), f"id_{self.prefix}{first}")
 
     @property
     def labels(self) -> dict[str, str]:

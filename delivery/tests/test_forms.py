@@ -189,6 +189,19 @@ def test_a_list_takes_booleans(known: Space) -> None:
     assert form.values["value_format"] == "boolean"
 
 
+def test_a_list_is_not_asked_for_calls_and_keeps_what_is_stored(known: Space) -> None:
+    stored = {"send_identify": False, "exit_event": "Gone"}
+    form = form_of(known, {"c-setup": "default", "c-send_mobile_ids": "1"}, connector="webhook_list", initial=stored)
+
+    text = shown(form)
+
+    asked = ("send_identify", "send_track", "enter_event", "exit_event", "value_format", "include_audience_key")
+    assert [name for name in asked if f'name="c{name}"' in text or f'name="c-{name}"' in text] == []
+    assert form.is_valid()
+    assert (form.values["send_identify"], form.values["send_track"], form.values["exit_event"]) == (False, True, "Gone")
+    assert form.values["send_mobile_ids"] is True
+
+
 @pytest.mark.parametrize("fields", [{}, {"c-setup": "x" * 50, "c-value_format": "\0"}, {"c-enter_event": "\ud800"}])
 def test_odd_posts_are_refused_with_sentences(known: Space, fields: dict[str, str]) -> None:
     form = form_of(known, fields)
