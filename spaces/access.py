@@ -19,6 +19,7 @@ from django_htmx.middleware import HtmxDetails
 
 from common.errors import ProductError
 from common.pages import once, problem_page
+from spaces.entitlements import refuse_missing
 from spaces.models import Member, Role, Space, User
 
 P = ParamSpec("P")
@@ -120,6 +121,7 @@ def space_view(
         @functools.wraps(view)
         def guarded(request: SpaceRequest, space: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             request.space, request.member = membership(request.user, space)
+            refuse_missing(request.member.workspace, view.__module__)
             needed = required_role(request.method, read_role, write_role)
             if not allows(request.member, needed):
                 raise PermissionDenied(missing_right(request.member, needed))

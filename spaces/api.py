@@ -21,6 +21,7 @@ from spaces.selectors import audit_entries, members_of, memberships_of, sources_
 from spaces.services import members as member_services
 from spaces.services import sources as source_services
 from spaces.services import tokens as token_services
+from spaces.services.plans import change_plan
 from spaces.services.spaces import create_space, update_space
 
 
@@ -73,6 +74,22 @@ class SpaceDetail(SpaceAPIView):
         values = {"name": self.space.name, "kind": self.space.kind, **_valid(shapes.SpaceChange, request)}
         space = update_space(space=self.space, actor=self.actor, **values)
         return Response(shapes.SpaceSerializer(space).data)
+
+
+class PlanDetail(SpaceAPIView):
+    write_role = Role.OWNER
+    serializer_class = shapes.PlanSerializer
+
+    @extend_schema(operation_id="plan_retrieve", tags=["Spaces"])
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """The plan of the workspace, and whether it includes Engage."""
+        return Response(shapes.plan_shown(self.member.workspace))
+
+    @extend_schema(operation_id="plan_update", tags=["Spaces"], request=shapes.PlanChange)
+    def patch(self, request: Request, **kwargs: Any) -> Response:
+        """Change the plan; what it leaves out is refused from now on, and nothing is deleted."""
+        workspace = change_plan(by=self.member, plan=_valid(shapes.PlanChange, request)["plan"])
+        return Response(shapes.plan_shown(workspace))
 
 
 class SourceList(SpaceAPIView):

@@ -14,6 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from common.api import KeysetPagination
 from spaces.access import allows, membership, missing_right, required_role
+from spaces.entitlements import refuse_missing
 from spaces.models import ApiToken, Member, Role, Space, User
 
 
@@ -38,6 +39,7 @@ class SpaceAPIView(GenericAPIView):  # type: ignore[type-arg]
         self.space, self.member = membership(caller(request), kwargs["space"])
         self.actor = self.member.user
         refuse_other_space(request, self.space)
+        refuse_missing(self.member.workspace, type(self).__module__)
         needed = required_role(request.method, self.read_role, self.write_role)
         if not allows(self.member, needed):
             raise PermissionDenied(missing_right(self.member, needed))

@@ -9,6 +9,7 @@ from spaces import api
 urlpatterns = [
     path("spaces/", api.SpaceList.as_view()),
     path("spaces/<slug:space>/", api.SpaceDetail.as_view()),
+    path("spaces/<slug:space>/plan/", api.PlanDetail.as_view()),
     path("spaces/<slug:space>/sources/", api.SourceList.as_view()),
     path("spaces/<slug:space>/sources/<slug:source_id>/", api.SourceDetail.as_view()),
     path("spaces/<slug:space>/sources/<slug:source_id>/rotate-key/", api.SourceRotate.as_view()),

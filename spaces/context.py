@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from spaces.access import rights
+from spaces.entitlements import missing_feature
 from spaces.models import Member, Space, User
 from spaces.selectors import spaces_of
 
@@ -97,6 +98,7 @@ def sections(request: HttpRequest, space: Space) -> list[dict[str, Any]]:
         {"label": section.label, "icon": section.icon, "url": url, "active": section is active}
         for section in SECTIONS
         if (url := route_url(section.route, space))
+        and not missing_feature(space.workspace, section.route.partition(":")[0])
     ]
 
 

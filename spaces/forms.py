@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from common.forms import ProductForm
+from spaces.entitlements import Plan
 from spaces.models import Role, SpaceKind
 from spaces.names import MAX_NAME
 
@@ -55,6 +56,17 @@ class GeneralForm(SpaceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].help_text = "Shown everywhere. The address of the space stays as it is."
+
+
+class PlanForm(ProductForm):
+    plan = forms.ChoiceField(
+        label="Plan",
+        choices=Plan.choices,
+        help_text=(
+            "Engage (audiences, computed traits, journeys) is part of Engage Foundations and an add-on of Business. "
+            "Without it its pages are hidden and refused; nothing is deleted, and what is live goes on."
+        ),
+    )
 
 
 class SourceForm(ProductForm):

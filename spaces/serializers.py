@@ -6,7 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from spaces.models import ApiToken, AuditEntry, Member, Role, Source, Space, SpaceKind
+from spaces.entitlements import ENGAGE, Plan, includes, plan_of
+from spaces.models import ApiToken, AuditEntry, Member, Role, Source, Space, SpaceKind, Workspace
 from spaces.services.tokens import NewToken
 
 
@@ -37,6 +38,25 @@ class SpaceChange(serializers.Serializer[Space]):
     name = serializers.CharField(max_length=120, required=False)
     kind = KindField(choices=SpaceKind.choices, required=False)
     resend_on_new_identifier = serializers.BooleanField(required=False)
+
+
+class PlanSerializer(serializers.Serializer[Workspace]):
+    workspace = serializers.SlugField()
+    plan = serializers.ChoiceField(choices=Plan.choices)
+    engage = serializers.BooleanField(help_text="Whether audiences, computed traits and journeys are included.")
+
+
+class PlanChange(serializers.Serializer[Workspace]):
+    plan = serializers.ChoiceField(choices=Plan.choices)
+
+
+def plan_shown(workspace: Workspace) -> dict[str, Any]:
+    shown = {
+        "workspace": workspace.slug,
+        "plan": plan_of(workspace).value,
+        "engage": includes(workspace, ENGAGE),
+    }
+    return dict(PlanSerializer(shown).data)
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):

@@ -10,6 +10,7 @@ app_name = "spaces"
 
 urlpatterns = [
     path("settings/", general.general, name="settings"),
+    path("settings/plan/", general.plan, name="plan"),
     path("settings/sources/", sources.source_list, name="sources"),
     path("settings/sources/new/", sources.source_new, name="source_new"),
     path("settings/sources/<slug:source_id>/", sources.source, name="source"),
