@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from journeys import api, api_lifecycle, api_live, api_testing
+from journeys import api, api_lifecycle, api_live, api_scenarios, api_testing
 
 urlpatterns = [
     path("journeys/", api.JourneyList.as_view()),
@@ -27,6 +27,9 @@ urlpatterns = [
     path("journeys/<str:journey>/steps/<str:step>/", api_lifecycle.JourneyStepDetail.as_view()),
     path("journeys/<str:journey>/runs/", api_live.JourneyRuns.as_view()),
     path("journeys/<str:journey>/test/", api_testing.JourneyTest.as_view()),
+    path("journeys/<str:journey>/scenarios/", api_scenarios.JourneyScenarios.as_view()),
+    path("journeys/<str:journey>/scenarios/run/", api_scenarios.JourneyScenarioRun.as_view()),
+    path("journeys/<str:journey>/scenarios/<str:scenario>/", api_scenarios.JourneyScenarioDetail.as_view()),
     path("journeys/<str:journey>/dry-run/", api_testing.JourneyDryRuns.as_view()),
     path("journeys/<str:journey>/dry-run/<str:run>/", api_testing.JourneyDryRun.as_view()),
 ]

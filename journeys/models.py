@@ -325,3 +325,25 @@ class DryRun(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["state", "id"], name="journey_dry_run_open")]
+
+
+class JourneyScenario(TimeStamped):
+    """A test of one person, kept to be run again (ux.md §8.6).
+
+    `request` is that of `testing_requests`, without `send`; `expected` what came of it when it was saved
+    (`scenarios.outcome_of`). `result`: of the last run, {"ok", "differences": [sentence], "at", "version", "revision"}.
+    """
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    journey = models.ForeignKey(Journey, on_delete=models.CASCADE, related_name="scenarios")
+    name = models.CharField(max_length=100)
+    request = models.JSONField()
+    expected = models.JSONField()
+    result = models.JSONField()
+    created_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["journey", "name"], name="journey_scenario_name")]
+
+    def __str__(self) -> str:
+        return self.name

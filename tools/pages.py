@@ -181,6 +181,7 @@ PAGES = [
     Page(name="journey-tested", path=TESTED + "test/", act=run_test),
     Page(name="journey-test-refused", path=TESTED + "test/", act=refuse_test),
     Page(name="journey-test-read-only", path=TESTED + "test/", who=VIEWER),
+    Page(name="journey-scenarios", path=JOURNEY + "scenarios/"),
     Page(name="journey-dry-run", path=JOURNEY + "dry-run/"),
     Page(name="journey-dry-run-done", path=TESTED + "dry-run/", act=run_dry),
     Page(name="profiles", path="/s/{space}/profiles/"),

@@ -18,6 +18,7 @@ from journeys.services.payload_samples import payload_samples
 from journeys.services.publishing import NotPublishableError, StaleReviewError, publish
 from journeys.services.review import ARCHIVE, EXIT, FINISH, MOVE, PAUSE, PublishReview
 from journeys.services.review import review as make_review
+from journeys.services.scenarios import failing
 from journeys.views.context import get_journey, journey_context, journey_url
 from journeys.views.diffing import diff_canvas
 from journeys.views.live import names_in
@@ -77,6 +78,7 @@ def _page(
     now = timezone.now()
     context = journey_context(request, journey, draft, "overview") | {
         "review": found,
+        "failing_scenarios": failing(draft, now),
         "notice": notice,
         "field_errors": by_path,
         "samples": payload_samples(found, shows_pii=shows_pii, now=now) if found.is_publishable else [],

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse, QueryDict
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from common.errors import InvalidError
+from common.errors import ConflictError, FieldError, InvalidError
 from journeys.canvas.layout import layout
 from journeys.canvas.overlays import Overlay
 from journeys.models import Journey, JourneyVersion
 from journeys.selectors.journeys import draft_of
 from journeys.services.entering_events import Proposal, proposal
+from journeys.services.scenarios import save_scenario
 from journeys.services.testing import TestResult, test_person
 from journeys.services.testing_requests import read_request
 from journeys.views.context import chosen_version, get_journey, journey_url
@@ -25,7 +27,7 @@ from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
 from spaces.models import Role
 
-PAGES = (("test", "Test"), ("dry_run", "Dry run"))
+PAGES = (("test", "Test"), ("dry_run", "Dry run"), ("scenarios", "Scenarios"))
 
 
 @space_view(write=Role.USER)
@@ -46,6 +48,16 @@ def test(request: SpaceRequest, journey_id: str) -> HttpResponse:
     try:
         if problems:
             raise InvalidError("The form is not complete.", problems)
+        if "save" in request.POST:
+            saved = save_scenario(
+                version=version,
+                name=request.POST.get("name", ""),
+                body=body,
+                now=timezone.now(),
+                saved_by=request.user,
+            )
+            messages.success(request, f"{saved.name} is kept as a scenario, with what came of it as expected.")
+            return _gone_to(request, _scenarios(request, version))
         result = test_person(
             space=request.space,
             journey=journey,
@@ -56,7 +68,18 @@ def test(request: SpaceRequest, journey_id: str) -> HttpResponse:
         )
     except InvalidError as error:
         return _page(request, version, form.refused(error.errors), status=422)
+    except ConflictError as error:
+        refused = FieldError(path="/name", code=error.code, detail=error.detail)
+        return _page(request, version, form.refused([refused]), status=409)
     return _page(request, version, form, result)
+
+
+def _gone_to(request: SpaceRequest, url: str) -> HttpResponse:
+    return HttpResponse(headers={"HX-Redirect": url}) if request.htmx else HttpResponseRedirect(url)
+
+
+def _scenarios(request: SpaceRequest, version: JourneyVersion) -> str:
+    return journey_url(request, version.journey, "scenarios", version=request.GET.get("version", ""))
 
 
 def _edited(form: TestForm, posted: QueryDict, fitting: Proposal) -> TestForm | None:
@@ -109,6 +132,7 @@ def _page(
     overlay = Overlay(names=names) if result is None else test_overlay(result, names)
     context = testing_context(request, version, "test") | {
         "form": form,
+        "scenario_name": request.POST.get("name", ""),
         "kinds": KINDS,
         "units": UNIT_NAMES,
         "observed_url": route_url("profiles:observed", request.space),
