@@ -40,13 +40,13 @@ class SpaceChange(serializers.Serializer[Space]):
     resend_on_new_identifier = serializers.BooleanField(required=False)
 
 
-class PlanSerializer(serializers.Serializer[Workspace]):
+class PlanSerializer(serializers.Serializer[Any]):
     workspace = serializers.SlugField()
     plan = serializers.ChoiceField(choices=Plan.choices)
     engage = serializers.BooleanField(help_text="Whether audiences, computed traits and journeys are included.")
 
 
-class PlanChange(serializers.Serializer[Workspace]):
+class PlanChange(serializers.Serializer[Any]):
     plan = serializers.ChoiceField(choices=Plan.choices)
 
 
