@@ -36,7 +36,10 @@ class Complaints:
 
     def _console(self, message: ConsoleMessage) -> None:
         # Chromium logs every 4xx answer as an error, also the 404 page and the 422 of a form that were asked for.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        if message.type != "error" or "Failed to load resource" in message.text:
+            return
+        # axe writes inline styles, which the content policy reports.
+        if message.page not in _EXAMINED or "Applying inline style" not in message.text:
             self.texts.append(f"console: {message.text}")
 
     def _response(self, response: Response) -> None:
@@ -45,6 +48,8 @@ class Complaints:
 
 
 PAGES_AND_CALLS = ("document", "xhr", "fetch")
+_EXAMINED: set[Page] = set()
+"""Pages that axe looks at now."""
 
 
 @contextmanager
@@ -72,7 +77,11 @@ def sign_in(page: Page, product: Product) -> None:
 
 def findings(page: Page) -> list[dict[str, Any]]:
     """What axe finds on the page as it is shown: `{"id", "impact", "help", "help_url", "nodes"}`."""
-    violations = Axe().run(page).response["violations"]
+    _EXAMINED.add(page)
+    try:
+        violations = Axe().run(page).response["violations"]
+    finally:
+        _EXAMINED.discard(page)
     return [
         {
             "id": violation["id"],

@@ -306,7 +306,7 @@ def test_pages_fit_and_have_no_serious_findings(
     complaints.listen(page)
     page.goto(f"/s/{product.demo['space']}/audiences/{buyers['id']}/{tab}", wait_until="networkidle")
 
-    said = complaints.take()  # not later: axe writes inline styles, which the content policy reports
+    said = complaints.take()
     found = [(finding["id"], finding["nodes"]) for finding in serious(findings(page))]
     page.set_viewport_size(NARROW)
 

@@ -483,7 +483,7 @@ def test_page_of_journeys_is_accessible(
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"/s/{product.demo['space']}/{path.format(**places)}", wait_until="networkidle")
 
-    said = complaints.take()  # not later: axe writes inline styles, which the content policy reports
+    said = complaints.take()
     found = []
     for size in (WIDE, NARROW):
         page.set_viewport_size(size)

@@ -374,7 +374,7 @@ def test_page_of_the_path_is_accessible(
     complaints.listen(page)
     page.goto(f"/s/{product.demo['space']}/{path.format(**connected)}", wait_until="networkidle")
 
-    said = complaints.take()  # not later: axe writes inline styles, which the content policy reports
+    said = complaints.take()
     found = [(finding["id"], finding["nodes"]) for finding in serious(findings(page))]
     page.set_viewport_size(NARROW)
 
