@@ -160,7 +160,7 @@ def test_a_limit_that_is_none_is_refused(api, space, path, query):
     assert answer.json()["errors"][0]["path"] == "/limit"
 
 
-def test_an_audience_of_accounts_is_not_connected(api, space, owner):
+def test_an_audience_of_accounts_is_connected(api, space, owner):
     destination = create_destination(
         space=space, actor=owner, name="CRM", connector="webhook", settings=ECHO, is_enabled=True
     )
@@ -169,9 +169,8 @@ def test_an_audience_of_accounts_is_not_connected(api, space, owner):
 
     answer = api.post(url(space, f"{audience}/connections/"), {"destination": destination.public_id}, format="json")
 
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]["code"] == "accounts"
-    assert not destination.connections.exists()
+    assert answer.status_code == 201
+    assert destination.connections.get().public_id == answer.json()["id"]
 
 
 def test_the_schema_of_conditions_is_published(api):

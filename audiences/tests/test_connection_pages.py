@@ -17,7 +17,7 @@ from audiences.services.backfill import claim_run, work
 from audiences.services.compute import compute_block, recheck_block
 from audiences.services.connections import ConnectionSpec, connect
 from audiences.services.first_syncs import open_runs, sync_slice
-from delivery.models import Connection, Delivery, FirstSync
+from delivery.models import Connection, Delivery, DeliveryLog, FirstSync, Outcome
 from delivery.services import connections as delivery_connections
 from destinations import catalog
 from destinations.models import Destination
@@ -285,8 +285,8 @@ def test_a_read_only_member_changes_nothing(space, owner, viewer, audience, clie
     assert (connection.is_enabled, connection.removed_at) == (True, None)
 
 
-def test_a_destination_that_was_disabled_gets_what_it_missed(space, owner, audience):
-    """Nothing is queued while it is off; enabling it sends who came and who left meanwhile."""
+def test_what_a_disabled_destination_missed_is_kept_for_replay(space, owner, audience):
+    """Nothing is queued while it is off; who came meanwhile is in the log, to be replayed once it is on."""
     destination = make_destination(space, owner)
     spec = ConnectionSpec(destination=destination, send_identify=False)
     connect(audience=audience, spec=spec, connected_by=owner)
@@ -309,8 +309,9 @@ def test_a_destination_that_was_disabled_gets_what_it_missed(space, owner, audie
 
     sync()
 
-    assert while_off == 0
-    assert [row.profile_id for row in Delivery.objects.all()] == [newcomer.id]
+    assert (while_off, Delivery.objects.count()) == (0, 0)
+    missed = DeliveryLog.objects.get(reason="DESTINATION_DISABLED")
+    assert (missed.profile_id, missed.outcome) == (newcomer.id, Outcome.FILTERED)
 
 
 def test_an_expired_window_sends_false_without_any_event(space, owner):
