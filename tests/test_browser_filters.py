@@ -61,7 +61,7 @@ def test_a_filter_is_built_judged_saved_and_obeyed_by_the_tester(page: Page, pro
     page.get_by_label("Fields").fill("userId")
     expect(page.get_by_test_id("filter.verdict")).to_have_attribute("data-state", "changed")
     page.get_by_label("What it does").select_option("DROP")
-    page.get_by_label("Name", exact=True).fill("Not the sample")
+    page.get_by_role("textbox", name="Name", exact=True).fill("Not the sample")
     page.get_by_test_id("filter.save").click()
 
     expect(page.get_by_test_id("filters.row")).to_contain_text("Not the sample")
@@ -78,7 +78,7 @@ def test_a_function_is_written_tried_saved_and_added_as_a_destination(page: Page
     """F038: destination functions; F039: one receives `event.context.personas`."""
     base = f"/s/{product.demo['space']}/functions/"
     page.goto(f"{base}new/")
-    page.get_by_label("Name", exact=True).fill("Loyalty card")
+    page.get_by_role("textbox", name="Name", exact=True).fill("Loyalty card")
     page.get_by_label("Code").fill(CODE)
     page.get_by_label("Key of setting 2").fill("")
     page.get_by_test_id("function.value").first.fill(f"{product.url}/echo/loyalty")

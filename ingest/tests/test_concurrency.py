@@ -101,10 +101,10 @@ from django.conf import settings
 settings.DATABASES["default"]["NAME"] = {name!r}
 from ingest import pipeline
 done = pipeline.process_next(limit=40)
-def hang(ids):
+def hang(*written):
     print("in the middle of a transaction", flush=True)
     time.sleep(60)
-pipeline.forget = hang
+pipeline.keep = hang
 pipeline.process_next(limit=40)
 """
 
