@@ -38,6 +38,9 @@ class Complaints:
         # Chromium logs every 4xx answer as an error, also the 404 page and the 422 of a form that were asked for.
         if message.type != "error" or "Failed to load resource" in message.text:
             return
+        # Requests that the browser gave up because it left the page; answers of 5xx are heard below.
+        if message.text.startswith(("htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")):
+            return
         # axe writes inline styles, which the content policy reports.
         if message.page not in _EXAMINED or "Applying inline style" not in message.text:
             self.texts.append(f"console: {message.text}")

@@ -69,6 +69,9 @@ def settled(page: Page) -> None:
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
 
+TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 @contextmanager
 def answered(page: Page) -> Iterator[None]:
     """Do something that posts the builder's form, and wait until the answer is shown."""
@@ -84,8 +87,11 @@ def asks(request: Request) -> bool:
 
 def add(page: Page, kind: str, group: str = "n") -> None:
     """A row of a kind at the end of a group."""
+    button = page.locator(f"[id='{group}.add']")
+    button.scroll_into_view_if_needed()
+    page.evaluate(TWO_FRAMES)  # scrolling closes menus, and its event comes a frame late
     with answered(page):
-        page.locator(f"[id='{group}.add']").click()
+        button.click()
         page.locator(f"[id='{group}.menu']").get_by_test_id(f"builder.add-{kind}").click()
 
 
@@ -178,7 +184,10 @@ def test_rows_move_by_drag_and_by_keyboard(page: Page, product: Product) -> None
     page.keyboard.press("Delete")
     expect(page.locator("[id='n-1.name']")).to_have_value("First")
 
+    settled(page)
     grip = page.locator("[id='n-0.row'] > [data-grip]")
+    page.locator("[id='n-2-0.row']").scroll_into_view_if_needed()
+    page.evaluate(TWO_FRAMES)
     goal = page.locator("[id='n-2-0.row']").bounding_box()
     start = grip.bounding_box()
     assert goal is not None

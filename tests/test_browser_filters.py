@@ -79,7 +79,7 @@ def test_a_function_is_written_tried_saved_and_added_as_a_destination(page: Page
     base = f"/s/{product.demo['space']}/functions/"
     page.goto(f"{base}new/")
     page.get_by_role("textbox", name="Name", exact=True).fill("Loyalty card")
-    page.get_by_label("Code").fill(CODE)
+    page.get_by_role("textbox", name="Code").fill(CODE)
     page.get_by_label("Key of setting 2").fill("")
     page.get_by_test_id("function.value").first.fill(f"{product.url}/echo/loyalty")
     page.locator("#function-sample").select_option("track-enter")
