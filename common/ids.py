@@ -44,8 +44,3 @@ def new_short_id() -> str:
 
 def new_write_key() -> str:
     return base62(32)
-
-
-def new_message_id() -> str:
-    """`personas_` + 21 base36: the messageId of a call that the product emits."""
-    return "personas_" + random_text(BASE36, 21)

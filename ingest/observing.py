@@ -53,11 +53,6 @@ def observe(calls: Sequence[tuple[int, Call]]) -> None:
         _write_fields(news)
 
 
-def forget_observed() -> None:
-    """Drop what this process remembers (tests, and after a space was emptied)."""
-    _known.clear()
-
-
 def _sample(space_id: int, call: Call, fields: dict[FieldKey, tuple[str, list[Any]]]) -> None:
     if call.type in _TYPES:
         scope, kind, name, values = "property", _TYPES[call.type], call.name, call.properties

@@ -199,10 +199,6 @@ class CloneInput(VersionInput):
     name = serializers.CharField(required=False, default="", max_length=1_000)
 
 
-class DeleteInput(serializers.Serializer[Any]):
-    confirm = serializers.CharField(required=False, max_length=1_000)
-
-
 class StepInput(serializers.Serializer[Any]):
     """What may be edited in place in a published version, of a step that sends."""
 

@@ -140,14 +140,6 @@ def spaces_with_due_rechecks() -> list[Space]:
     return list(Space.objects.filter(pk__in=ids))
 
 
-def oldest_waiting_change() -> datetime | None:
-    """Receipt of the oldest change that has not been evaluated; for /healthz."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT max_received_at FROM changed_profiles ORDER BY id LIMIT 1")
-        row = cursor.fetchone()
-    return row[0] if row else None
-
-
 def collection_name(audience: Audience) -> str:
     return COLLECTION_NAMES[audience.collection]
 

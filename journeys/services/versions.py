@@ -6,7 +6,7 @@ from django.db import transaction
 
 from common.errors import ConflictError
 from journeys.models import Journey, JourneyVersion, VersionState
-from journeys.selectors.journeys import current_of, draft_of, get_version, shown_of, versions_of
+from journeys.selectors.journeys import current_of, draft_of, shown_of, versions_of
 from journeys.services.drafts import add_version, lock_draft, save_draft
 from spaces import audit
 from spaces.models import User
@@ -96,13 +96,6 @@ def lock_journey(journey: Journey) -> Journey:
     if locked is None:
         raise ConflictError("This journey was deleted.")
     return locked
-
-
-def require_version(journey: Journey, number: int) -> JourneyVersion:
-    version = get_version(journey, number)
-    if version is None:
-        raise ConflictError(f"This journey has no version {number}.")
-    return version
 
 
 def refuse_while_resuming(journey: Journey) -> None:
