@@ -91,22 +91,21 @@ def set_mapping(destination: Any, *, is_batched: bool) -> None:
 
 
 def make_people(space_id: int, count: int) -> None:
+    """Those of the plain measurement, with traits."""
     import msgspec
     from django.db import connection
 
+    from bench import deliver
+
+    deliver.make_people(space_id, count)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO external_id (space_id, collection, id_type, value, original, profile_id, created_at) "
-            "SELECT %s, 0, 'user_id', 'user-' || n, 'user-' || n, n, now() FROM generate_series(1, %s) n",
-            [space_id, count],
-        )
         cursor.execute(
             "INSERT INTO profile (space_id, id, collection, segment_id, traits, trait_times, merges, created_at, "
             "updated_at) SELECT %s, n, 0, 'use_' || n, %s::jsonb || jsonb_build_object('email', 'user-' || n || "
             "'@example.org'), '{}', 0, now(), now() FROM generate_series(1, %s) n",
             [space_id, msgspec.json.encode(TRAITS).decode(), count],
         )
-        cursor.execute("ANALYZE external_id, profile")
+        cursor.execute("ANALYZE profile")
 
 
 def emit(connection: Any) -> None:
