@@ -8,14 +8,15 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 
-from audiences.services import runs
+from common.models import SlicedRun
 from delivery.models import Connection
 from engine import traits as engine
 from profiles.models import COLLECTION_NAMES, Profile
 from spaces.models import Space
-from traits.models import Trait, TraitRun, TraitValue
+from traits.models import Trait, TraitValue
 from traits.selectors.values import shown
 from traits.services.definitions import parsed
+from traits.services.origins import origin_of
 
 
 def trait_list(space: Space) -> QuerySet[Trait]:
@@ -26,8 +27,8 @@ def get_trait(space: Space, public_id: str) -> Trait | None:
     return Trait.objects.in_space(space).live().select_related("space").filter(public_id=public_id).first()
 
 
-def open_run(trait: Trait) -> TraitRun | None:
-    return trait.runs.filter(state__in=runs.OPEN).order_by("-id").first()
+def open_run(trait: Trait) -> SlicedRun | None:
+    return origin_of(trait).open_run(trait)
 
 
 def describe(trait: Trait) -> str:

@@ -10,17 +10,16 @@ from django.utils import timezone
 
 from audiences.keys import ComputationKeyError, reserve_key
 from audiences.models import ComputeStatus
-from audiences.services import runs
 from common.errors import ConflictError, FieldError, ProductError
 from common.ids import new_trait_id
 from profiles.models import ACCOUNTS, USERS, ObservedField
 from spaces import audit
 from spaces.models import Space, User
-from traits.models import Trait, TraitRun
-from traits.services.backfill import start_run
+from traits.models import Trait
 from traits.services.compute import forget_rechecks
 from traits.services.connections import ConnectionSpec, connect, remove_all
 from traits.services.definitions import checked
+from traits.services.origins import origin_of
 
 MAX_NAME_LENGTH = 255
 
@@ -103,7 +102,7 @@ def create_trait(
     audit.record(space=space, actor=created_by, action="trait.created", target=trait, after=_snapshot(trait))
     for spec in destinations:
         connect(trait=trait, spec=spec, connected_by=created_by)
-    start_run(trait)
+    origin_of(trait).start(trait)
     return trait
 
 
@@ -148,7 +147,7 @@ def update_trait(
         after=_snapshot(trait),
     )
     if redefined and trait.is_enabled:
-        start_run(trait)
+        origin_of(trait).start(trait)
     return trait
 
 
@@ -159,7 +158,7 @@ def _locked(trait: Trait) -> Trait:
 
 def is_locked(trait: Trait) -> bool:
     """Whether a full computation is open (audiences-and-traits.md §12: locked while processing)."""
-    return trait.runs.filter(state__in=runs.OPEN).exists()
+    return origin_of(trait).open_run(trait) is not None
 
 
 @transaction.atomic
@@ -174,7 +173,7 @@ def refresh_trait(*, trait: Trait, refreshed_by: User | None) -> Trait:
     trait.status_detail = ""
     trait.save(update_fields=["status", "status_detail", "updated_at"])
     audit.record(space=trait.space, actor=refreshed_by, action="trait.refreshed", target=trait)
-    start_run(trait)
+    origin_of(trait).start(trait)
     return trait
 
 
@@ -182,7 +181,7 @@ def refresh_trait(*, trait: Trait, refreshed_by: User | None) -> Trait:
 def cancel_run(*, trait: Trait, cancelled_by: User | None) -> Trait:
     """Stop a full computation: what is computed stays, and the trait is Failed until it is refreshed or edited."""
     trait = _locked(trait)
-    if not runs.cancel_open(TraitRun.objects.filter(trait=trait)):
+    if not origin_of(trait).cancel(trait):
         raise ConflictError("Nothing is being computed now.")
     trait.status = ComputeStatus.FAILED
     trait.status_detail = "The computation was cancelled. Refresh the trait to compute everybody."
@@ -204,9 +203,9 @@ def set_enabled(*, trait: Trait, is_enabled: bool, changed_by: User | None) -> T
     action = "trait.enabled" if is_enabled else "trait.disabled"
     audit.record(space=trait.space, actor=changed_by, action=action, target=trait)
     if is_enabled:
-        start_run(trait)
+        origin_of(trait).start(trait)
     else:
-        runs.cancel_open(TraitRun.objects.filter(trait=trait))
+        origin_of(trait).cancel(trait)
         forget_rechecks(space_id=trait.space_id, trait_ids=[trait.pk])
     return trait
 

@@ -24,6 +24,7 @@ from traits.selectors.masking import masked_value, shown_common, shown_distribut
 from traits.selectors.values import common_values, distribution, profiles_with
 from traits.services import traits as services
 from traits.services.consumers import consumers
+from traits.services.origins import origin_of
 
 PAGE_SIZE = 50
 # Tabs of a trait in their order; an app above adds its own page by its route.
@@ -48,6 +49,7 @@ def trait_context(request: SpaceRequest, trait: Trait, tab: str) -> dict[str, An
     return {
         "trait": trait,
         "kind_label": selectors.kind_label(trait),
+        "origin": origin_of(trait),
         "tabs": [
             {"label": label, "url": url, "active": route.partition(":")[2] == tab}
             for route, label in TABS
