@@ -52,7 +52,7 @@ def _publish(api: Api, journey: str) -> None:
 
 
 def _entered(api: Api, journey: str) -> bool:
-    return bool(api("GET", f"journeys/{journey}/runs/?limit=1")["results"])
+    return bool(api("GET", f"journeys/{journey}/steps/")["entered"])
 
 
 def _edit(api: Api, journey: str) -> None:
