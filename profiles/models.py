@@ -209,3 +209,88 @@ class EventFilter(TimeStamped):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SuppressionKey(models.Model):
+    """What identifiers of suppressed people are hashed with in a space: {"key"}, encrypted as secrets are."""
+
+    space = models.OneToOneField(Space, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    secret = models.BinaryField()
+
+
+class Regulation(models.Model):
+    """A request about a person's data: suppress, unsuppress, delete, or delete and suppress (§9).
+
+    `subject` is one encrypted token of {"ids": [[type, value, original]], "profiles": [id], …}, empty once the request
+    is done; what stays names nobody: `segment_id`, and how many identifiers of which type (`identifiers`).
+    `counts` are rows by table, `progress` where each step stands; a claim sets `lease_until` and one that ran out is
+    claimed again. `left` are places that people have to look at themselves: [{"what", "where"}].
+    """
+
+    class Kind(models.TextChoices):
+        SUPPRESS = "suppress", "Suppress"
+        UNSUPPRESS = "unsuppress", "Unsuppress"
+        DELETE = "delete", "Delete"
+        DELETE_AND_SUPPRESS = "delete_and_suppress", "Delete and suppress"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    public_id = models.CharField(max_length=20, unique=True, default=new_short_id, editable=False)
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    step = models.CharField(max_length=20, blank=True)
+    asked_by = models.ForeignKey("spaces.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    segment_id = models.CharField(max_length=40, blank=True)
+    subject = models.BinaryField(default=b"")
+    identifiers = models.JSONField(default=dict)
+    counts = models.JSONField(default=dict)
+    progress = models.JSONField(default=dict)
+    left = models.JSONField(default=list)
+    attempts = models.IntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["space", "-id"], name="regulation_by_space")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.segment_id}".strip()
+
+    @property
+    def deletes(self) -> bool:
+        return self.kind in {self.Kind.DELETE, self.Kind.DELETE_AND_SUPPRESS}
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in {self.State.WAITING, self.State.RUNNING}
+
+
+class Suppression(models.Model):
+    """An identifier whose calls are refused: its type, and its value as a keyed hash. `profile_id` while there is one.
+
+    One that a deletion set for as long as it takes (`is_temporary`) goes when that is done.
+    """
+
+    space = models.ForeignKey(Space, on_delete=models.CASCADE, related_name="+")
+    id_type = models.CharField(max_length=60)
+    digest = models.CharField(max_length=64)
+    regulation = models.ForeignKey(Regulation, on_delete=models.CASCADE, related_name="suppressions")
+    profile_id = models.BigIntegerField(null=True)
+    is_temporary = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SpaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["space", "id_type", "digest"], name="suppression_once_an_identifier")
+        ]
