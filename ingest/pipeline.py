@@ -1,10 +1,10 @@
 """From the inbound log to stored events and profiles: read this first.
 
 `process_next` takes the oldest waiting requests, about MICRO_BATCH messages, and does in ONE transaction: split and
-check them (inbound.py), apply the filters of the space (filtering.py), drop duplicates, resolve identities
-(resolving.py), merge profiles and traits, COPY the events, tell the audiences whom to evaluate, count, and delete the
-requests. A kill at any point loses nothing and repeats nothing. For every source and hour received = stored +
-duplicate + rejected.
+check them (inbound.py), refuse suppressed people (suppressing.py), apply the filters of the space (filtering.py), drop
+duplicates, resolve identities (resolving.py), merge profiles and traits, COPY the events, tell the audiences whom to
+evaluate, count, and delete the requests. A kill at any point loses nothing and repeats nothing. For every source and
+hour received = stored + duplicate + rejected.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ingest.filtering import drop_filtered
 from ingest.inbound import Message, claim, keep
 from ingest.resolving import IdentityConflictError
 from ingest.storing import MergeNeededError, Tally, store
+from ingest.suppressing import refuse_suppressed
 from ingest.writing import write_tally
 from profiles.services.locks import own_profiles, share_profiles
 
@@ -85,6 +86,7 @@ def _process(limit: int) -> int:
         return 0
     total = Tally()
     for space_id, messages in sorted(by_space.items()):
+        refuse_suppressed(space_id, messages)
         drop_filtered(space_id, messages)
         total.add(_store_bisecting(space_id, messages))
     keep(row_ids, total.marks)

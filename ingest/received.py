@@ -245,14 +245,14 @@ def _messages(wanted: Incoming, row: InboundRow, marks: list[Mark]) -> list[Rece
 def _received(row: InboundRow, place: int, message: Message, mark: Mark | None) -> Received:
     text = message.raw.decode("utf-8", "replace").replace("\x00", "\ufffd")
     event = _object(text)
-    if message.call is None:
-        status, code, detail = "rejected", message.code, message.detail
-    elif mark is None or not mark.code:
-        status, code, detail = "stored", "", ""
-    elif mark.code == DUPLICATE:
+    if mark is not None and mark.code == DUPLICATE:
         status, code, detail = DUPLICATE, DUPLICATE, "A message with this messageId was received before."
-    else:
+    elif mark is not None and mark.code:
         status, code, detail = "rejected", mark.code, mark.detail
+    elif message.call is None:
+        status, code, detail = "rejected", message.code, message.detail
+    else:
+        status, code, detail = "stored", "", ""
     message_id = message.message_id if message.is_named else (mark.given_id if mark is not None else None)
     call = message.call
     kind = call.type if call is not None else str(event.get("type") or (row.call if row.call != "batch" else ""))
