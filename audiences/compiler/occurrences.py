@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audiences.compiler.events import (
+    TYPES,
     _base,
     _first_follower,
     _future,
     _number,
     _outer_window,
+    _place,
     _property,
     _span,
 )
 from audiences.compiler.statement import NEVER, Statement
-from audiences.compiler.values import relative_interval
+from audiences.compiler.values import holds, relative_interval
 from engine.conditions.nodes import Between, EventNode, Path
 from engine.conditions.operators import RELATIVE_DATES
 from engine.conditions.profile_state import Options
@@ -73,6 +75,20 @@ def occurrences(node: EventNode, options: Options, statement: Statement) -> Occu
         changes.append(_future(statement))
         flips_at = changes[0] if len(changes) == 1 else f"LEAST({', '.join(changes)})"
     return Occurrences(kind=kind, matching=_and(matching), inside=_and(inside), flips_at=flips_at)
+
+
+def matches(node: EventNode, statement: Statement) -> str:
+    """Whether the event `e` is of the node's type and name and passes its property tests, whenever it happened.
+
+    `e` has the columns of the table; window, count and what follows are not looked at. Property tests that depend on
+    the time of day or on the profile's traits are not for this.
+    """
+    tests = [f"e.type = {TYPES[node.type]}"]
+    if node.name is not None:
+        tests.append(f"e.name = {statement.param(node.name, 'text')}")
+    for test in node.properties:
+        tests.append(holds(test, _place(node.type, "e", test.path, statement), statement, traits="'{}'::jsonb"))
+    return _and(tests)
 
 
 def property_value(node: EventNode, path: Path, statement: Statement) -> str:

@@ -7,6 +7,7 @@ describe(trait) -> str
 schema() -> dict                               JSON Schema 2020-12
 KINDS, register(Kind)                          where further kinds (SQL, predictions) make themselves known
 
+The kind `prediction` is in `predictions`.
 `ProfileState`, `EventRecord` and `Options` are those of `engine.conditions`, as are windows, property tests and what
 follows an event. The SQL of the same value: `traits.compiler`. Semantics of each kind: `folding`.
 """
@@ -21,11 +22,13 @@ from engine.traits.json_schema import schema
 from engine.traits.kinds import KINDS, Kind, register
 from engine.traits.mentioning import mentions_of
 from engine.traits.parsing import parse
+from engine.traits.predictions import PredictionTrait
 
 __all__ = [
     "KINDS",
     "EventTrait",
     "Kind",
+    "PredictionTrait",
     "TraitError",
     "Valuation",
     "describe",
