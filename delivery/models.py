@@ -41,6 +41,8 @@ class Connection(TimeStamped):
     computation_id = models.CharField(max_length=40)
     computation_key = models.CharField(max_length=255)
     computation_name = models.CharField(max_length=255)
+    # Of a SQL trait: each is a trait in the calls, in place of the key.
+    computation_columns = models.JSONField(default=list, blank=True)
     collection = models.SmallIntegerField(default=0)
     include_anonymous = models.BooleanField(default=False)
     is_enabled = models.BooleanField(default=True)

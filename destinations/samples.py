@@ -36,7 +36,7 @@ class Connected:
 
     `computation_id, computation_key, computation_name, computation_class, kinds (comma separated), enter_event,
     exit_event, external_audience_id, value_format, include_audience_key ("0" or "1"), traits (JSON list of the names of
-    enriched traits)`. Without a key it stands for an audience that does not exist.
+    enriched traits), columns (JSON list: those of a SQL trait)`. Without a key it stands for an audience that does not exist.
     """
 
     computation_id: str = "aud_sample"
@@ -50,6 +50,7 @@ class Connected:
     value_format: ValueFormat = "boolean"
     include_audience_key: bool = True
     traits: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     is_sample: bool = True
 
     @classmethod
@@ -70,6 +71,7 @@ class Connected:
             value_format="string" if query.get("value_format") == "string" else "boolean",
             include_audience_key=query.get("include_audience_key") != "0",
             traits=_names(query.get("traits", "")),
+            columns=_names(query.get("columns", "")),
             is_sample=False,
         )
 
@@ -88,6 +90,7 @@ class Connected:
             "value_format": self.value_format,
             "include_audience_key": "1" if self.include_audience_key else "0",
             "traits": json.dumps(self.traits),
+            **({"columns": json.dumps(self.columns)} if self.columns else {}),
         }
 
     def query_string(self) -> str:
@@ -103,6 +106,7 @@ class Connected:
             external_audience_id=self.external_audience_id,
             value_format=self.value_format,
             includes_key=self.include_audience_key,
+            columns=self.columns,
         )
 
     def calls(self) -> list[EmittedCall]:
@@ -118,7 +122,7 @@ class Connected:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """The names of enriched traits in a query, as the connection checked them; anything else is left out."""
+    """The names of traits in a query, as the connection checked them; anything else is left out."""
     try:
         names = json.loads(text or "[]")
     except ValueError:

@@ -28,7 +28,8 @@ class Computation:
     `id` is `aud_…`/`tra_…`, `space_id` the `spa_…` (also the namespace). `computation_class` is "audience" (also
     journey steps of the first kind), "trait" or "journey_step". `external_audience_id` is the list made downstream.
     `value_format` "string" sends a membership as "true"/"false"; without `includes_key` Track carries no `audience_key`
-    (§3.3, F046). Both are of memberships only: a trait keeps its value and its `trait_key`.
+    (§3.3, F046). Both are of memberships only: a trait keeps its value and its `trait_key`. A SQL trait has `columns`:
+    its value is an object of them, and each is a trait in the call (§3.1).
     """
 
     id: str
@@ -41,6 +42,7 @@ class Computation:
     event_emitter_id: str = ""
     value_format: ValueFormat = "boolean"
     includes_key: bool = True
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,12 +147,18 @@ def audience_call(
 def _own_members(kind: CallKind, computation: Computation, value: Any) -> dict[str, Any]:
     """What the call says of the computation, in the order of the documents."""
     if computation.computation_class == "trait":
-        return {"trait_key": computation.key, computation.key: value} if kind == "track" else {computation.key: value}
+        own = _columns(computation, value) if computation.columns else {computation.key: value}
+        return {"trait_key": computation.key, **own} if kind == "track" else own
     if computation.value_format == "string":
         value = "true" if value else "false"
     if kind == "track" and computation.includes_key:
         return {"audience_key": computation.key, computation.key: value}
     return {computation.key: value}
+
+
+def _columns(computation: Computation, value: Any) -> dict[str, Any]:
+    """The columns of a row; one value stands for each of them: None when the row is gone, that of a sample."""
+    return dict(value) if isinstance(value, Mapping) else dict.fromkeys(computation.columns, value)
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:

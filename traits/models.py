@@ -9,6 +9,9 @@ from common.ids import new_trait_id
 from common.models import SlicedRun, SpaceQuerySet, TimeStamped
 from profiles.models import USERS
 from spaces.models import Space
+from traits.warehouse_models import SqlRun, SqlStagedRow, SqlTrait, WarehouseSource
+
+__all__ = ["SqlRun", "SqlStagedRow", "SqlTrait", "Trait", "TraitRun", "TraitValue", "WarehouseSource"]
 
 
 class TraitQuerySet(SpaceQuerySet):

@@ -70,6 +70,7 @@ def computation_of(space: Space, connection: Connection) -> Computation:
         audience_settings=connection.settings or None,
         value_format=cast(ValueFormat, connection.value_format),
         includes_key=connection.include_audience_key,
+        columns=tuple(connection.computation_columns),
     )
 
 
@@ -128,7 +129,8 @@ class Templates:
     ) -> str:
         """What `as_json(audience_call(…))` gives for this identity; `extra` are (dotted) names and JSON texts.
 
-        `json` is the value of a trait as JSON text, in place of `value`.
+        `json` is the value of a trait as JSON text, in place of `value`; of a computation with columns an object of
+        them, or "null" when there is no row any more.
         """
         user_id, anonymous_id, email = identity.user_id, identity.anonymous_id, identity.email
         if email is not None and user_id is None and anonymous_id is None:
@@ -136,13 +138,22 @@ class Templates:
         values = (user_id, anonymous_id, email, identity.device_id)
         names = tuple(extra) if extra else ()
         is_group = identity.group_id is not None
-        shape = (kind, value, json is None, is_group, identity.device_type, names, *(one is None for one in values))
+        is_row = json is not None and json != NO_VALUE and bool(self._computation.columns)
+        shape = (
+            kind,
+            value,
+            json is None,
+            is_row,
+            is_group,
+            identity.device_type,
+            names,
+            *(one is None for one in values),
+        )
         parts = self._parts.get(shape)
         if parts is None:
-            parts = self._parts[shape] = self._build(
-                kind, value, identity, values, names, shown=value if json is None else VALUE_PLACE
-            )
-        filled = {PLACES[4]: f'"{message_id}"', VALUE_PLACE: json or ""}
+            shown: Any = value if json is None else ROW_PLACES if is_row else VALUE_PLACE
+            parts = self._parts[shape] = self._build(kind, value, identity, values, names, shown=shown)
+        filled = {PLACES[4]: f'"{message_id}"', VALUE_PLACE: json or "", ROW_PLACE: (json or "")[1:-1]}
         for place, one in zip(PLACES, values, strict=False):
             if one is not None:
                 filled[place] = encode(one).decode()
@@ -161,7 +172,7 @@ class Templates:
         values: tuple[str | None, ...],
         names: tuple[str, ...],
         *,
-        shown: bool | str,
+        shown: Any,
     ) -> list[str]:
         places = [None if one is None else place for one, place in zip(values, PLACES, strict=False)]
         call = audience_call(
@@ -194,5 +205,9 @@ def extra_place(number: int) -> str:
 _NONCE = secrets.token_hex(8)
 PLACES = tuple(f"{_NONCE}-{number}" for number in range(6))
 VALUE_PLACE = f"{_NONCE}-v"
-SPLIT = re.compile(f'"({_NONCE}-(?:[0-5]|v|x[0-9]+))"')
+# Stands for all members of an object: name and value.
+ROW_PLACES = {f"{_NONCE}-r": f"{_NONCE}-r"}
+ROW_PLACE = f'{_NONCE}-r":"{_NONCE}-r'
+SPLIT = re.compile(f'"({ROW_PLACE}|{_NONCE}-(?:[0-5]|v|x[0-9]+))"')
+NO_VALUE = "null"
 encode = msgspec.json.encode

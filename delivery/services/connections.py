@@ -50,7 +50,10 @@ class ConnectionNotValidError(ProductError):
 
 @dataclass(frozen=True, kw_only=True)
 class ComputationRef:
-    """The computation to connect, as apps above know it. `computation_id` is `aud_…` or `tra_…`."""
+    """The computation to connect, as apps above know it. `computation_id` is `aud_…` or `tra_…`.
+
+    `columns` are those of a SQL trait, each a trait in its calls.
+    """
 
     computation_class: str
     computation_id: str
@@ -58,6 +61,7 @@ class ComputationRef:
     name: str
     collection: int = 0
     include_anonymous: bool = False
+    columns: tuple[str, ...] = ()
 
 
 @transaction.atomic
@@ -97,6 +101,7 @@ def connect(
         computation_id=computation.computation_id,
         computation_key=computation.key,
         computation_name=computation.name,
+        computation_columns=list(computation.columns),
         collection=computation.collection,
         include_anonymous=computation.include_anonymous,
         send_identify=send_identify,

@@ -79,10 +79,24 @@ def _changes(connection: Connection, profile_ids: Sequence[int]) -> list[Change]
     """What is true of these profiles: that they are members, or the value of the trait they have now."""
     if connection.computation_class != "trait":
         return [Change(profile_id=profile_id, value=True) for profile_id in profile_ids]
+    if connection.computation_columns:
+        return _rows(connection, profile_ids)
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT id, (traits -> %s)::text FROM profile WHERE space_id = %s AND id = ANY(%s::bigint[]) "
             "AND jsonb_typeof(traits -> %s) <> 'null' ORDER BY id",
             [connection.computation_key, connection.space_id, bigint_array(profile_ids), connection.computation_key],
+        )
+        return [Change(profile_id=profile_id, value=True, json=text) for profile_id, text in cursor.fetchall()]
+
+
+def _rows(connection: Connection, profile_ids: Sequence[int]) -> list[Change]:
+    """The same of a SQL trait: its columns as one object; who shows none of them has no row."""
+    columns = connection.computation_columns
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.id, (SELECT jsonb_object_agg(c.name, p.traits -> c.name) FROM unnest(%s::text[]) AS c(name))::text "
+            "FROM profile p WHERE p.space_id = %s AND p.id = ANY(%s::bigint[]) AND p.traits ?| %s::text[] ORDER BY p.id",
+            [columns, connection.space_id, bigint_array(profile_ids), columns],
         )
         return [Change(profile_id=profile_id, value=True, json=text) for profile_id, text in cursor.fetchall()]

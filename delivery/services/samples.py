@@ -32,6 +32,7 @@ def connected_of(connection: Connection) -> Connected:
         external_audience_id=connection.external_audience_id,
         value_format=cast(ValueFormat, connection.value_format),
         include_audience_key=connection.include_audience_key,
+        columns=tuple(connection.computation_columns),
         traits=tuple(one.name for one in enriched_by(connection, definition)) if definition else (),
         is_sample=False,
     )
