@@ -6,6 +6,7 @@ from django.db import models
 
 from common.ids import new_short_id
 from common.models import SpaceQuerySet, TimeStamped
+from profiles.models import Regulation
 from spaces.models import Space
 
 
@@ -152,3 +153,33 @@ class FunctionVersion(models.Model):
     class Meta:
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["function", "number"], name="function_version_number_once")]
+
+
+class DeletionForward(models.Model):
+    """Telling one destination that a person has to be deleted there (a `Regulation`), and what came of it.
+
+    `by_hand`: its tool takes no such requests, or has no identifier that it would find the person by. `detail` is a
+    sentence that names nobody.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        DONE = "done", "Deleted there"
+        FAILED = "failed", "Failed"
+        BY_HAND = "by_hand", "To be done by hand"
+
+    regulation = models.ForeignKey(Regulation, on_delete=models.CASCADE, related_name="forwards")
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    # The person is taken off its lists, with the next sync of each.
+    is_list = models.BooleanField(default=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    detail = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["regulation", "destination"], name="deletion_forward_once_a_destination")
+        ]

@@ -103,7 +103,7 @@ def suppress(*, regulation: Regulation, keys: Iterable[Key], profile_id: int | N
 
 
 def lift(*, space_id: int, keys: Iterable[Key]) -> int:
-    """Take calls with these identifiers in again; returns how many were suppressed. A running deletion keeps its own."""
+    """Take calls with these identifiers in again; returns how many were suppressed. Open deletions keep theirs."""
     key = _key(space_id)
     digests = [_digest(key, one) for one in keys]
     rows = Suppression.objects.filter(space_id=space_id, digest__in=digests, is_temporary=False)
