@@ -8,6 +8,7 @@ from urllib.parse import quote
 from destinations.connectors.customerio import actions, api
 from destinations.kit import auth
 from destinations.kit.definition import Action, Context, DestinationDefinition
+from destinations.kit.errors import PayloadValidationError
 from destinations.kit.http import Request
 from destinations.kit.tables import read_table
 
@@ -34,7 +35,9 @@ def test_connection(context: Context) -> Request:
 
 
 def delete_user(context: Context, ids: Mapping[str, str]) -> Request:
-    user_id = quote(str(ids.get("userId") or ""), safe="")
+    user_id = quote(str(ids.get("userId") or ids.get("email") or ""), safe="")
+    if not user_id:
+        raise PayloadValidationError("Customer.io deletes people by user ID or e-mail, and the request has neither.")
     return Request(method="DELETE", url=api.url(context, f"/api/v1/customers/{user_id}"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from destinations.connectors.hubspot import (
     choices,
     crm,
@@ -13,7 +15,8 @@ from destinations.connectors.hubspot import (
 )
 from destinations.kit import auth
 from destinations.kit.definition import Context, DestinationDefinition
-from destinations.kit.http import Request
+from destinations.kit.errors import PayloadValidationError
+from destinations.kit.http import Request, json_request
 from destinations.kit.tables import read_table
 
 # What the app of an installation has to be allowed: the same scopes, ticked as required.
@@ -38,6 +41,14 @@ SCOPES = (
 
 def test_connection(context: Context) -> Request:
     return Request(method="GET", url=crm.objects_url("contacts", "?limit=1"))
+
+
+def delete_user(context: Context, ids: Mapping[str, str]) -> Request:
+    """HubSpot's permanent deletion of a contact, by e-mail."""
+    if not ids.get("email"):
+        raise PayloadValidationError("HubSpot deletes contacts by their e-mail, and the request has none.")
+    body = {"objectId": ids["email"], "idProperty": "email"}
+    return json_request("POST", crm.objects_url("contacts", "/gdpr-delete"), body)
 
 
 table = read_table(__name__)
@@ -70,6 +81,7 @@ definition = DestinationDefinition(
     ),
     presets=table.presets,
     test_connection=test_connection,
+    delete_user=delete_user,
     requests_per_second=5,
     cap_counts="objects",
     batch_size=100,

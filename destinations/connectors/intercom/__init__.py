@@ -17,7 +17,7 @@ def test_connection(context: Context) -> Request:
 
 def delete_user(context: Context, ids: Mapping[str, str]) -> Conversation:
     """Delete the contact with this external id; nothing to do where there is none."""
-    found = yield from contacts.find(context, external_id=ids.get("userId"), email=None)
+    found = yield from contacts.find(context, external_id=ids.get("userId"), email=ids.get("email"))
     if found:
         yield Request(method="DELETE", url=contacts.contact_url(context, found))
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from destinations.connectors.iterable import actions, api
 from destinations.kit import auth
 from destinations.kit.definition import Context, DestinationDefinition
-from destinations.kit.http import Request
+from destinations.kit.http import Request, json_request
 from destinations.kit.tables import read_table
 
 
 def test_connection(context: Context) -> Request:
     return Request(method="GET", url=api.url(context, "webhooks"))
+
+
+def delete_user(context: Context, ids: Mapping[str, str]) -> Request:
+    """Iterable forgets the user, and takes no data about them again. One identifier a request: the e-mail first."""
+    who = api.who(ids)
+    name = "email" if "email" in who else "userId"
+    return json_request("POST", api.url(context, "users/forget"), {name: who[name]})
 
 
 table = read_table(__name__)
@@ -28,6 +37,7 @@ definition = DestinationDefinition(
     ),
     presets=table.presets,
     test_connection=test_connection,
+    delete_user=delete_user,
     requests_per_second=500,
     batch_size=1001,
     identifiers="user ID or email",

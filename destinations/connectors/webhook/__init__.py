@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from destinations.connectors.webhook.send import perform, perform_batch
+from destinations.connectors.webhook.send import delete_user, perform, perform_batch
 from destinations.kit.definition import DestinationDefinition
 from destinations.kit.tables import read_table
 
@@ -14,6 +14,7 @@ definition = DestinationDefinition(
     settings=table.settings,
     actions=(table.action("send", perform=perform, perform_batch=perform_batch),),
     presets=table.presets,
+    delete_user=delete_user,
     batch_size=100,
     identifiers="None. Every call is delivered, with whatever identifiers it carries.",
 )

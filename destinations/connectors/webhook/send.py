@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from destinations.kit.definition import Context, Conversation, Item
@@ -25,6 +26,13 @@ def perform_batch(context: Context, items: list[Item]) -> Conversation:
     """
     bodies = [js_json(item.payload.get("data", {})) for item in items]
     yield _request(context, items[0].payload, b"[" + b",".join(bodies) + b"]", signed=bodies[0])
+
+
+def delete_user(context: Context, ids: Mapping[str, str]) -> Request:
+    """`{"type": "delete", "userId", "anonymousId", "email"}` to the URL of the settings."""
+    if not context.settings.get("url"):
+        raise PayloadValidationError("Requests to delete people go to the URL of the settings, and there is none.")
+    return _request(context, {}, js_json({"type": "delete", **ids}), signed=None)
 
 
 def _request(context: Context, payload: dict[str, Any], body: bytes, *, signed: bytes | None) -> Request:

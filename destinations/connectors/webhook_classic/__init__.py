@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from destinations.kit.definition import Context, DestinationDefinition
@@ -23,6 +24,11 @@ def send_event(context: Context, event: dict[str, Any]) -> Request:
     return Request(method="POST", url=checked_url(str(settings["url"])), headers=headers, body=body)
 
 
+def delete_user(context: Context, ids: Mapping[str, str]) -> Request:
+    """`{"type": "delete", "userId", "anonymousId", "email"}` to the address of the events."""
+    return send_event(context, {"type": "delete", **ids})
+
+
 table = read_table(__name__)
 definition = DestinationDefinition(
     slug="webhook_classic",
@@ -31,5 +37,6 @@ definition = DestinationDefinition(
     description="Post every call of the connected audiences to an HTTP address, unchanged.",
     settings=table.settings,
     classic=send_event,
+    delete_user=delete_user,
     identifiers="None. Every call is delivered, with whatever identifiers it carries.",
 )

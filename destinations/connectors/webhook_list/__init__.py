@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from destinations.connectors.webhook_list.sync import create_audience, get_audience, sync_batch
+from destinations.connectors.webhook_list.sync import create_audience, delete_user, get_audience, sync_batch
 from destinations.kit.definition import DestinationDefinition
 from destinations.kit.tables import read_table
 
@@ -19,6 +19,7 @@ definition = DestinationDefinition(
     create_audience=create_audience,
     get_audience=get_audience,
     sync_batch=sync_batch,
+    delete_user=delete_user,
     list_interval_minutes=60,
     batch_size=1000,
     identifiers="None. Each entry carries the identifiers that the call was made for.",

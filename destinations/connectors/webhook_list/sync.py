@@ -62,6 +62,11 @@ def sync_batch(
     ]
 
 
+def delete_user(context: Context, ids: Mapping[str, str]) -> Conversation:
+    """`{"type": "delete", "userId", "anonymousId", "email"}` to the address of the batches."""
+    yield _request(context, str(context.settings["url"]), "url", {"type": "delete", **ids})
+
+
 def _request(context: Context, url: str, name: str, body: Mapping[str, Any]) -> Request:
     text = js_json(body)
     headers = {**JSON_HEADERS, **signature_headers(context.settings.get("sharedSecret") or "", text)}
