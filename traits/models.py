@@ -9,9 +9,20 @@ from common.ids import new_trait_id
 from common.models import SlicedRun, SpaceQuerySet, TimeStamped
 from profiles.models import USERS
 from spaces.models import Space
+from traits.predict_models import PredictionModel, PredictionRun
 from traits.warehouse_models import SqlRun, SqlStagedRow, SqlTrait, WarehouseSource
 
-__all__ = ["SqlRun", "SqlStagedRow", "SqlTrait", "Trait", "TraitRun", "TraitValue", "WarehouseSource"]
+__all__ = [
+    "PredictionModel",
+    "PredictionRun",
+    "SqlRun",
+    "SqlStagedRow",
+    "SqlTrait",
+    "Trait",
+    "TraitRun",
+    "TraitValue",
+    "WarehouseSource",
+]
 
 
 class TraitQuerySet(SpaceQuerySet):
