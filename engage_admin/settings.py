@@ -317,6 +317,14 @@ ENGAGE_SEND_TO = os.environ.get("ENGAGE_SEND_TO", "").strip()
 # /healthz answers 503 when received work has waited longer than this to be processed.
 ENGAGE_HEALTH_LAG_SECONDS = env_int("ENGAGE_HEALTH_LAG_SECONDS", 900)
 
+# SQL traits: how long a query in a warehouse may take (seconds), how many run at once, how many rows one may return.
+ENGAGE_WAREHOUSE_SECONDS = env_int("ENGAGE_WAREHOUSE_SECONDS", 300)
+ENGAGE_WAREHOUSE_RUNS = env_int("ENGAGE_WAREHOUSE_RUNS", 2)
+ENGAGE_WAREHOUSE_ROWS = env_int("ENGAGE_WAREHOUSE_ROWS", 25_000_000)
+# Folders whose DuckDB files queries may read, and the memory of one query there.
+ENGAGE_WAREHOUSE_FOLDERS = env_list("ENGAGE_WAREHOUSE_FOLDERS", "")
+ENGAGE_WAREHOUSE_MEMORY_MB = env_int("ENGAGE_WAREHOUSE_MEMORY_MB", 512)
+
 # How often each alert rule is looked at (seconds).
 ENGAGE_ALERT_SECONDS = env_int("ENGAGE_ALERT_SECONDS", 60)
 # smtp://user:password@host:587 with ?tls=1 for STARTTLS, or smtps://…:465; empty: no e-mail is sent.

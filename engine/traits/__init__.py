@@ -23,12 +23,14 @@ from engine.traits.kinds import KINDS, Kind, register
 from engine.traits.mentioning import mentions_of
 from engine.traits.parsing import parse
 from engine.traits.predictions import PredictionTrait
+from engine.traits.sql import SqlTraitDefinition
 
 __all__ = [
     "KINDS",
     "EventTrait",
     "Kind",
     "PredictionTrait",
+    "SqlTraitDefinition",
     "TraitError",
     "Valuation",
     "describe",

@@ -17,6 +17,11 @@ _STORED = (
     "SELECT v.profile_id, v.value FROM trait_value v "
     "WHERE v.space_id = %(space)s AND v.trait_id = %(trait)s AND v.value IS NOT NULL"
 )
+# One column of the rows of a SQL trait.
+_COLUMN = (
+    "SELECT v.profile_id, v.value -> %(column)s AS value FROM trait_value v "
+    "WHERE v.space_id = %(space)s AND v.trait_id = %(trait)s AND jsonb_typeof(v.value -> %(column)s) <> 'null'"
+)
 
 # Values of lists are counted one by one.
 _COMMON = """
@@ -99,17 +104,19 @@ def shown(value: Any) -> str:
         return value
     if isinstance(value, list):
         return ", ".join(shown(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {shown(item)}" for name, item in value.items() if item is not None)
     return json.dumps(value, ensure_ascii=False)
 
 
-def common_values(trait: Trait, *, limit: int = MOST_COMMON) -> list[Common]:
-    """The most common values over all profiles (W053), those of lists one by one."""
-    return _common(_STORED, _params(trait), limit, trait.size)
+def common_values(trait: Trait, *, limit: int = MOST_COMMON, column: str = "") -> list[Common]:
+    """The most common values over all profiles (W053), those of lists one by one; of a SQL trait those of a column."""
+    return _common(_COLUMN if column else _STORED, _params(trait) | {"column": column}, limit, trait.size)
 
 
-def distribution(trait: Trait) -> Distribution:
-    """How the stored values are distributed."""
-    return distribution_of(_STORED, _params(trait))
+def distribution(trait: Trait, *, column: str = "") -> Distribution:
+    """How the stored values are distributed; of a SQL trait those of a column."""
+    return distribution_of(_COLUMN if column else _STORED, _params(trait) | {"column": column})
 
 
 def _params(trait: Trait) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from destinations.models import Destination
 from engine.payloads import TRAIT_EVENT
 from spaces.models import User
 from traits.models import Trait
+from traits.services.sql_columns import columns_of
 from traits.tasks import first_syncs
 
 
@@ -48,6 +49,7 @@ def computation_ref(trait: Trait) -> ComputationRef:
         key=trait.key,
         name=trait.name,
         collection=trait.collection,
+        columns=tuple(columns_of(trait)),
     )
 
 

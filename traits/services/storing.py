@@ -16,6 +16,7 @@ from django.db import connection
 from delivery.services.emit import Change, connected_computations, emit_changes
 from spaces.models import Space
 from traits.models import Trait
+from traits.services.sql_columns import columns_of, keys_of
 
 _encode = msgspec.json.encode
 NULL = "null"
@@ -46,7 +47,7 @@ def publish(*, space: Space, traits: Sequence[Trait], written: Sequence[Written]
     if not written:
         return []
     by_id = {trait.pk: trait for trait in traits}
-    _show(space_id=space.pk, keys={trait.pk: trait.key for trait in traits}, written=written)
+    _show(space_id=space.pk, traits=by_id, written=written)
     changes = [
         Changed(trait_id=each.trait_id, profile_id=each.profile_id, value=each.value)
         for each in written
@@ -72,15 +73,18 @@ def sent(change: Changed) -> Change:
     return Change(profile_id=change.profile_id, value=change.value is not None, json=change.value or NULL)
 
 
-def _show(*, space_id: int, keys: Mapping[int, str], written: Sequence[Written]) -> None:
+def _show(*, space_id: int, traits: Mapping[int, Trait], written: Sequence[Written]) -> None:
     """Write the values under their keys. Rows are locked in the order in which ingestion locks them."""
+    keys = {trait_id: keys_of(trait) for trait_id, trait in traits.items()}
+    rowed = frozenset(trait_id for trait_id, trait in traits.items() if columns_of(trait))
     by_profile: dict[int, list[Written]] = defaultdict(list)
     for each in written:
         by_profile[each.profile_id].append(each)
     rows = []
     for profile_id, own in sorted(by_profile.items()):
-        values = ",".join(f"{_text(keys[each.trait_id])}:{each.value}" for each in own if each.value is not None)
-        names = ",".join(_text(keys[each.trait_id]) for each in own)
+        members = [_members(each, keys[each.trait_id], is_row=each.trait_id in rowed) for each in own]
+        values = ",".join(text for text in members if text)
+        names = ",".join(_text(key) for each in own for key in keys[each.trait_id])
         rows.append(f'{{"i":{profile_id},"v":{{{values}}},"k":[{names}]}}')
     with connection.cursor() as cursor:
         cursor.execute(
@@ -93,6 +97,18 @@ def _show(*, space_id: int, keys: Mapping[int, str], written: Sequence[Written])
             "FROM json_to_recordset(%s) AS d(i bigint, v jsonb, k text[]) WHERE p.space_id = %s AND p.id = d.i",
             [f"[{','.join(rows)}]", space_id],
         )
+
+
+def _members(each: Written, keys: Sequence[str], *, is_row: bool) -> str:
+    """The value under its key, or each column of a row that has one, as JSON text; "" for nothing."""
+    if each.value is None:
+        return ""
+    if not is_row:
+        return f"{_text(keys[0])}:{each.value}"
+    columns = msgspec.json.decode(each.value, type=dict[str, msgspec.Raw])
+    return ",".join(
+        f"{_text(name)}:{bytes(value).decode()}" for name, value in columns.items() if bytes(value) != b"null"
+    )
 
 
 def _text(key: str) -> str:

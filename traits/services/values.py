@@ -19,6 +19,7 @@ from audiences.services.locks import lock_space
 from traits.models import Trait
 from traits.services.compute import evaluated_traits, settle_keys, spread
 from traits.services.observing import observe
+from traits.services.sql_columns import columns_of, keys_of
 from traits.services.storing import Changed, Written, publish
 
 MOST_AT_ONCE = 10_000
@@ -64,12 +65,25 @@ def profiles_with_value(trait: Trait) -> list[int]:
 
 def _write_block(trait: Trait, values: Mapping[int, Any], now: datetime) -> Sequence[Changed]:
     rows = [{"i": profile_id, "v": value} for profile_id, value in values.items()]
+    given = "SELECT i, v FROM json_to_recordset(%(rows)s) AS g(i bigint, v jsonb)"
+    return write_given(trait=trait, given=given, params={"rows": json.dumps(rows)}, now=now)
+
+
+def write_given(*, trait: Trait, given: str, params: Mapping[str, Any], now: datetime) -> Sequence[Changed]:
+    """The same of values that are in the database: `given` is SQL of profile ids and values (i, v), each profile once.
+
+    In the caller's transaction, which holds the space's lock.
+    """
+    shown = "p.traits -> %(key)s"
+    is_shown = "shown IS NOT DISTINCT FROM value"
+    if columns_of(trait):
+        shown, is_shown = "p.traits", "shown @> jsonb_strip_nulls(value)"
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH given AS MATERIALIZED (
-                SELECT p.id, nullif(g.v, 'null'::jsonb) AS value, t.value AS was, p.traits -> %(key)s AS shown
-                FROM json_to_recordset(%(rows)s) AS g(i bigint, v jsonb)
+                SELECT p.id, nullif(g.v, 'null'::jsonb) AS value, t.value AS was, {shown} AS shown
+                FROM ({given}) AS g(i, v)
                 JOIN profile p ON p.space_id = %(space)s AND p.id = g.i AND p.collection = %(collection)s
                 LEFT JOIN trait_value t ON t.space_id = %(space)s AND t.trait_id = %(trait)s AND t.profile_id = p.id
             ),
@@ -80,10 +94,10 @@ def _write_block(trait: Trait, values: Mapping[int, Any], now: datetime) -> Sequ
                 SET value = excluded.value, changed_at = excluded.changed_at
             )
             SELECT id, value::text, value IS DISTINCT FROM was, was IS NOT NULL FROM given
-            WHERE value IS DISTINCT FROM was OR (value IS NOT NULL AND shown IS DISTINCT FROM value)
-            """,
+            WHERE value IS DISTINCT FROM was OR (value IS NOT NULL AND NOT ({is_shown}))
+            """,  # noqa: S608 - the parts are our own, values are parameters
             {
-                "rows": json.dumps(rows),
+                **params,
                 "space": trait.space_id,
                 "trait": trait.pk,
                 "key": trait.key,
@@ -99,6 +113,7 @@ def _write_block(trait: Trait, values: Mapping[int, Any], now: datetime) -> Sequ
     traits = evaluated_traits(trait.space)
     ids = frozenset(change.profile_id for change in changes)
     if ids:
-        changed = settle_keys(space=trait.space, traits=traits, keys=frozenset({trait.key}), profile_ids=ids, now=now)
+        keys = frozenset(keys_of(trait))
+        changed = settle_keys(space=trait.space, traits=traits, keys=keys, profile_ids=ids, now=now)
         spread(space=trait.space, changed=changed, now=now)
     return changes
