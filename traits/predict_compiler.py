@@ -254,5 +254,5 @@ def counts_query(
             FROM (SELECT e.profile_id, e.ts, {statement.hit} AS hit FROM {statement.events(f"e.ts <= {moments[0]}")}) e
             GROUP BY e.profile_id
         )
-        SELECT min(p.seen), {", ".join(figures)}, (SELECT count(*) FROM scope) FROM person p
+        SELECT min(p.seen), {", ".join(figures)} FROM person p
     """)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 from common.models import SlicedRun
@@ -58,3 +60,8 @@ class PredictionRun(SlicedRun):
             models.Index(fields=["state", "id"], name="prediction_run_open"),
             models.Index(fields=["trait", "-id"], name="prediction_run_newest"),
         ]
+
+    @property
+    def moment(self) -> datetime:
+        """The instant as of which history is looked at."""
+        return self.as_of or self.created_at

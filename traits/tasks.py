@@ -39,3 +39,17 @@ def first_syncs() -> None:
     runs = open_runs()
     while runs and time.monotonic() < deadline:
         runs = [run for run in runs if sync_slice(run)]
+
+
+@shared_task(name="traits.predict")
+def predict() -> None:
+    from django.utils import timezone
+
+    from common.tasks import started
+    from traits.services.predict_runs import claim_run, open_due, work
+
+    started(predict)
+    deadline = _deadline()
+    open_due(timezone.now())
+    while time.monotonic() < deadline and (run := claim_run()):
+        work(run, deadline=deadline)

@@ -1,14 +1,7 @@
-"""Scores from the numbers of a stored model. Needs numpy, not scikit-learn; no Django here.
-
-A model is kept as plain numbers (JSON), never as a pickle: reading one back runs no code, whoever wrote it. It stays
-in our own database beside a digest of its bytes, and one whose digest differs is not used (`packed`, `unpacked`).
-"""
+"""Scores from the numbers of a stored model (`predict_storing`). Needs numpy, not scikit-learn; no Django here."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import zlib
 from typing import Any
 
 import numpy as np
@@ -17,24 +10,6 @@ from numpy.typing import NDArray
 Floats = NDArray[Any]
 NEVER_DAYS = 3_650.0
 _EDGE = 1e-7
-
-
-class DamagedModelError(ValueError):
-    """The bytes are not those that were stored."""
-
-
-def packed(numbers: dict[str, Any]) -> tuple[bytes, str]:
-    """The model as it is stored: its bytes, and their SHA-256."""
-    body = zlib.compress(json.dumps(numbers, separators=(",", ":"), allow_nan=False).encode())
-    return body, hashlib.sha256(body).hexdigest()
-
-
-def unpacked(body: bytes, digest: str) -> dict[str, Any]:
-    """The numbers of a stored model. Raises DamagedModelError when the digest is not that of the bytes."""
-    if hashlib.sha256(body).hexdigest() != digest:
-        raise DamagedModelError("The stored model is damaged: its digest differs. Press Retrain to make a new one.")
-    found: dict[str, Any] = json.loads(zlib.decompress(body))
-    return found
 
 
 def steadied(figures: Floats) -> Floats:
