@@ -48,7 +48,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """An answer. Header names are lower case; of the body at most BODY_LIMIT bytes are kept (`is_cut`)."""
 
     status: int
-    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     duration_ms: int = 0
     is_cut: bool = False
@@ -187,34 +187,28 @@ class _Slot:
             curl.setopt(pycurl.CUSTOMREQUEST, method)
 
     def response(self) -> Response:
-        headers: dict[str, str] = {}
-        for line in _first_lines(self.header_lines, HEADER_LIMIT):
-            parsed = _parsed(line)
-            if parsed is not None:
-                headers[parsed[0]] = parsed[1]
-            elif line.startswith(b"HTTP/"):
-                headers.clear()  # an interim answer (1xx) came before this one
         return Response(
             status=self.curl.getinfo(pycurl.RESPONSE_CODE),
-            headers=headers,
+            headers=_headers(tuple(self.header_lines)),
             body=self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks),
             duration_ms=round(self.curl.getinfo(pycurl.TOTAL_TIME) * 1000),
             is_cut=self.is_cut,
         )
 
 
-def _first_lines(lines: list[bytes], limit: int) -> list[bytes]:
-    """As many lines as fit into `limit` bytes."""
-    if sum(map(len, lines)) <= limit:
-        return lines
-    return [line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= limit]
-
-
-@lru_cache(maxsize=1024)
-def _parsed(line: bytes) -> tuple[str, str] | None:
-    """Name and value of a header line; answers of one server differ in few of them."""
-    name, colon, value = line.partition(b":")
-    return (name.strip().lower().decode("latin-1"), value.strip().decode("latin-1")) if colon else None
+@lru_cache(maxsize=256)
+def _headers(lines: tuple[bytes, ...]) -> Mapping[str, str]:
+    """The headers of an answer, of its first HEADER_LIMIT bytes; the answers of one server are much alike."""
+    headers: dict[str, str] = {}
+    for line, end in zip(lines, accumulate(map(len, lines)), strict=True):
+        if end > HEADER_LIMIT:
+            break
+        name, colon, value = line.partition(b":")
+        if colon:
+            headers[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
+        elif line.startswith(b"HTTP/"):
+            headers.clear()  # an interim answer (1xx) came before this one
+    return headers
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -30,6 +31,8 @@ from destinations.services.tokens import StoredTokens, needs_sign_in, pause_dest
 
 logger = logging.getLogger(__name__)
 
+DELIVERED, FAILED = str(Outcome.DELIVERED), str(Outcome.FAILED)
+_UNDONE = frozenset({"retry", "failed"})
 INTERNAL_DETAIL = "The connector failed in a way it was not made for ({error}). This is a fault of the installation."
 
 
@@ -191,8 +194,10 @@ class Lane:
         elif isinstance(planned.outcome, Failed):
             self._finish(item, Outcome.FAILED, planned.outcome.code, planned.outcome.sentence)
         else:
-            item.done = msgspec.json.decode(item.claimed.done) if item.claimed.done else []
-            item.calls = tuple(call for call in planned.calls if call.mapping_id not in item.done)
+            item.calls = planned.calls
+            if item.claimed.done:
+                item.done = msgspec.json.decode(item.claimed.done)
+                item.calls = tuple(call for call in planned.calls if call.mapping_id not in item.done)
             self._next(item, now)
 
     def _next(self, item: Item, now: datetime) -> None:
@@ -297,17 +302,17 @@ class Lane:
 
     def _judge(self, item: Item, now: datetime) -> None:
         """All calls of an attempt are over: delivered, to be tried again, or failed."""
-        retry = next((verdict for verdict in item.verdicts if verdict.outcome == "retry"), None)
-        failed = next((verdict for verdict in item.verdicts if verdict.outcome == "failed"), None)
-        filtered = next((verdict for verdict in item.verdicts if verdict.outcome == "filtered"), None)
-        if filtered is not None and all(verdict.outcome == "filtered" for verdict in item.verdicts) and not item.done:
-            self._finish(item, Outcome.FILTERED, filtered.code, filtered.detail)
+        said = {verdict.outcome for verdict in item.verdicts}
+        if said == {"filtered"} and not item.done:
+            self._finish(item, Outcome.FILTERED, item.verdicts[0].code, item.verdicts[0].detail)
             return
-        if retry is None and failed is None:
+        if said.isdisjoint(_UNDONE):
             self._finish(
                 item, Outcome.DELIVERED, None, None, status=item.verdicts[-1].status if item.verdicts else None
             )
             return
+        retry = next((verdict for verdict in item.verdicts if verdict.outcome == "retry"), None)
+        failed = next((verdict for verdict in item.verdicts if verdict.outcome == "failed"), None)
         if retry is None:
             assert failed is not None
             self._finish(item, Outcome.FAILED, failed.code, failed.detail, status=failed.status)
@@ -363,11 +368,16 @@ class Lane:
 
 def _by_mapping(item: Item) -> str | None:
     """What each mapping made of the call, as JSON; None where no mapping took part."""
-    found = {mapping_id: str(Outcome.DELIVERED) for mapping_id in item.done if mapping_id}
+    found = {mapping_id: DELIVERED for mapping_id in item.done if mapping_id}
     for call, verdict in zip(item.calls, item.verdicts, strict=False):
-        if call.mapping_id and verdict.outcome not in {"delivered", "filtered"}:
-            found[call.mapping_id] = verdict.code or str(Outcome.FAILED)
-    return msgspec.json.encode(found).decode() if found else None
+        if verdict.outcome not in {"delivered", "filtered"} and call.mapping_id:
+            found[call.mapping_id] = verdict.code or FAILED
+    return _object_text(tuple(found.items())) if found else None
+
+
+@lru_cache(maxsize=1024)
+def _object_text(members: tuple[tuple[str, str], ...]) -> str:
+    return msgspec.json.encode(dict(members)).decode()
 
 
 def _clean(text: str | None) -> str | None:

@@ -16,15 +16,21 @@ from delivery.services.counters import Count
 from delivery.services.outbox import Claimed
 from delivery.services.tallies import Latency, Tally
 
+# The exchanges go beside the rest, one after the other: as JSON in JSON they would be escaped and parsed once more.
+# The text between them is a control character, which JSON never holds as it is.
+BETWEEN = "\x1f"
 FINISH = """
 WITH given AS (
-    SELECT * FROM json_to_recordset(%s::json) AS g(s integer, p bigint, i bigint, attempts smallint, outcome text,
-        reason text, detail text, status smallint, duration_ms integer, exchange text, mappings text)
+    SELECT * FROM ROWS FROM (
+        json_to_recordset(%s::json) AS (s integer, p bigint, i bigint, attempts smallint, outcome text,
+            reason text, detail text, status smallint, duration_ms integer, mappings text),
+        string_to_table(%s, %s)
+    ) AS g(s, p, i, attempts, outcome, reason, detail, status, duration_ms, mappings, exchange)
 ), gone AS (
     DELETE FROM delivery d USING given g WHERE d.space_id = g.s AND d.profile_id = g.p AND d.id = g.i
     RETURNING d.space_id, d.id, d.destination_id, d.connection_id, d.profile_id, d.message_id, d.kind, d.payload,
-        d.created_at, g.attempts, g.outcome, g.reason, g.detail, g.status, g.duration_ms, g.exchange, d.event,
-        g.mappings
+        d.created_at, g.attempts, g.outcome, g.reason, g.detail, g.status, g.duration_ms,
+        nullif(g.exchange, ''), d.event, g.mappings
 ), logged AS (
     INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
         created_at, attempts, outcome, reason, detail, status, duration_ms, exchange, event, mappings, finished_at)
@@ -117,7 +123,7 @@ def record(results: Sequence[Result], *, now: datetime) -> None:
 
     A call that somebody else finished meanwhile (its lease had run out) is left as it is and not counted twice.
     """
-    finished = [_row(result) for result in results if result.outcome is not None]
+    finished = [result for result in results if result.outcome is not None]
     retried = [_row(result) for result in results if result.outcome is None]
     failed = [
         _row(result)
@@ -127,7 +133,8 @@ def record(results: Sequence[Result], *, now: datetime) -> None:
     with transaction.atomic(), database.cursor() as cursor:
         groups: list[Group] = []
         if finished:
-            cursor.execute(FINISH, [_json(finished), now])
+            exchanges = BETWEEN.join([result.exchange or "" for result in finished])
+            cursor.execute(FINISH, [_json([_finished_row(result) for result in finished]), exchanges, BETWEEN, now])
             groups = [Group(*row) for row in cursor.fetchall()]
         if retried:
             cursor.execute(RETRY, [_json(retried), HELD])
@@ -171,6 +178,23 @@ def _json(rows: list[dict[str, object]]) -> str:
     return msgspec.json.encode(rows).decode()
 
 
+def _finished_row(result: Result) -> dict[str, object]:
+    call = result.call
+    row: dict[str, object] = {
+        "s": call.space_id,
+        "p": call.profile_id,
+        "i": call.id,
+        "attempts": result.attempts,
+        "outcome": result.outcome,
+        "status": result.status,
+        "duration_ms": result.duration_ms,
+        "mappings": result.mappings,
+    }
+    if result.reason is not None or result.detail is not None:
+        row |= {"reason": result.reason, "detail": result.detail}
+    return row
+
+
 def _row(result: Result) -> dict[str, object]:
     call = result.call
     row: dict[str, object] = {
@@ -179,13 +203,11 @@ def _row(result: Result) -> dict[str, object]:
         "i": call.id,
         "c": call.connection_id,
         "attempts": result.attempts,
-        "outcome": result.outcome,
         "reason": result.reason,
         "detail": result.detail,
         "status": result.status,
         "duration_ms": result.duration_ms,
         "exchange": result.exchange,
-        "mappings": result.mappings,
     }
     if result.outcome is None:
         row |= {

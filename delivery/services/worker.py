@@ -216,9 +216,10 @@ class Worker:
         results = [result for lane in self._lanes.values() for result in lane.results]
         for lane in self._lanes.values():
             lane.results.clear()
-        for start in range(0, len(results), BLOCK):
+        # Up to two blocks go together: what is left over would cost nearly as much as a block.
+        for start in range(0, len(results), 2 * BLOCK):
             self._collect(timeout=None)
-            self._recorder.submit(results[start : start + BLOCK])
+            self._recorder.submit(results[start : start + 2 * BLOCK])
         if not self._recorder.is_busy:
             self._claim_followers()
         for lane in self._lanes.values():

@@ -49,8 +49,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str:
-        """The usual words of the status, e.g. `OK`; empty for one that nobody defined."""
-        return _REASONS.get(self.status, "")
+        return reason_of(self.status)
 
     @property
     def text(self) -> str:
@@ -62,6 +61,11 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
             return json.loads(self.body)
         except (ValueError, RecursionError):
             return None
+
+
+def reason_of(status: int) -> str:
+    """The usual words of a status, e.g. `OK`; empty for one that nobody defined."""
+    return _REASONS.get(status, "")
 
 
 class AnyResponse(Protocol):

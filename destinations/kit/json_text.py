@@ -27,20 +27,18 @@ def js_json(value: Any) -> bytes:
 
 def _is_plain(value: Any) -> bool:
     """Whether msgspec writes the value as JavaScript would: no fractions, no keys that JavaScript would move."""
-    kind = type(value)
-    if kind is dict:
-        if any(map(str.isdecimal, value)):
-            return False
-        items = value.values()
-    elif kind is list:
-        items = value
-    else:
-        return kind is not float
-    # The walk costs more than the writing: scalars are passed over without a call each.
-    if _SCALARS.issuperset(map(type, items)):
-        return True
-    for item in items:  # noqa: SIM110 - a generator costs twice as much
-        if type(item) not in _SCALARS and not _is_plain(item):
+    rest = [value]
+    for one in rest:
+        kind = type(one)
+        if kind is dict:
+            for key, member in one.items():
+                if key.isdecimal():
+                    return False
+                if type(member) not in _SCALARS:
+                    rest.append(member)
+        elif kind is list:
+            rest += [member for member in one if type(member) not in _SCALARS]
+        elif kind is float:
             return False
     return True
 

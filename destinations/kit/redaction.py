@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
-from destinations.kit.http import AnyResponse, Request, as_response
+from destinations.kit.http import AnyResponse, Request, reason_of
 
 REDACTED = "REDACTED"
 BODY_LIMIT = 16 * 1024
@@ -22,9 +22,10 @@ def redact(text: str, secrets: Collection[str]) -> str:
     return text
 
 
-def shown_headers(headers: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
+def shown_headers(headers: Mapping[str, str], secrets: Collection[str]) -> Mapping[str, str]:
+    """Read-only: headers that were seen before are the same object."""
     if not secrets:
-        return dict(_shown_plain(tuple(headers.items())))
+        return _shown_plain(tuple(headers.items()))
     return {name: REDACTED if _tells_secrets(name) else redact(value, secrets) for name, value in headers.items()}
 
 
@@ -56,11 +57,10 @@ def shown_request(request: Request, secrets: Collection[str], *, limit: int = BO
 
 
 def shown_response(raw: AnyResponse, secrets: Collection[str], *, limit: int = BODY_LIMIT) -> dict[str, Any]:
-    response = as_response(raw)
     return {
-        "status": response.status,
-        "reason": response.reason,
-        "headers": shown_headers(response.headers, secrets),
-        "body": shown_body(response.body, secrets, limit),
-        "duration_ms": response.duration_ms,
+        "status": raw.status,
+        "reason": reason_of(raw.status),
+        "headers": shown_headers(raw.headers, secrets),
+        "body": shown_body(raw.body, secrets, limit),
+        "duration_ms": raw.duration_ms,
     }
