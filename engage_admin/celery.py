@@ -14,9 +14,11 @@ app.autodiscover_tasks()
 
 # The queue of every task, in one table: Celery is dropping queues named at the task.
 app.conf.task_routes = {
+    "ingest.regulate": {"queue": "default"},
     "ingest.*": {"queue": "ingest"},
     "audiences.*": {"queue": "compute"},
     "audiences.export": {"queue": "default"},
+    "traits.run_queries": {"queue": "default"},
     "traits.*": {"queue": "compute"},
     "traits.predict": {"queue": "default"},
     "journeys.*": {"queue": "compute"},
@@ -29,6 +31,7 @@ app.conf.task_routes = {
 # Sweeps: each asks the database for due work, so that a lost wake-up costs at most one period.
 app.conf.beat_schedule = {
     "ingest": {"task": "ingest.process_inbound", "schedule": 2.0, "options": {"queue": "ingest", "expires": 10}},
+    "regulations": {"task": "ingest.regulate", "schedule": 5.0, "options": {"queue": "default", "expires": 10}},
     "compute": {"task": "audiences.compute", "schedule": 2.0, "options": {"queue": "compute", "expires": 10}},
     "recheck": {"task": "audiences.recheck_due", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
     "backfill": {"task": "audiences.backfill", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
@@ -37,6 +40,7 @@ app.conf.beat_schedule = {
     "trait-recheck": {"task": "traits.recheck_due", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
     "trait-backfill": {"task": "traits.backfill", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "trait-syncs": {"task": "traits.first_syncs", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
+    "sql-traits": {"task": "traits.run_queries", "schedule": 5.0, "options": {"queue": "default", "expires": 10}},
     "predictions": {"task": "traits.predict", "schedule": 10.0, "options": {"queue": "default", "expires": 10}},
     "advance": {"task": "journeys.advance_due", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "step-syncs": {"task": "journeys.first_syncs", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},

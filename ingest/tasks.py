@@ -1,4 +1,4 @@
-"""The wake-up of the ingest queue: works until the inbound log is empty or its time is over; safe to run twice."""
+"""The wake-ups of ingest: the inbound log is worked off, and people who asked for it are deleted. Safe to run twice."""
 
 from __future__ import annotations
 
@@ -21,3 +21,12 @@ def process_inbound() -> None:
     with slot(LockClass.INGEST_RUN, settings.ENGAGE_INGEST_RUNS) as is_mine:
         while is_mine and time.monotonic() < deadline and process_next():
             pass
+
+
+@shared_task(name="ingest.regulate")
+def regulate() -> None:
+    from common.tasks import started
+    from ingest.deletion.job import work
+
+    started(regulate)
+    work()

@@ -16,6 +16,8 @@ from spaces.models import Space
 DESTINATION_DISABLED = "DESTINATION_DISABLED"
 # The predicate of the index `delivery_log_dead`, word for word.
 DEAD = "(l.outcome = 'failed' OR l.reason = 'DESTINATION_DISABLED')"
+# The profile of calls whose person was deleted (services.forgetting). They cannot be sent again, and are no dead letters.
+ERASED = 0
 # Reasons of calls for which no request could be built; mending the settings or the mapping helps.
 UNBUILT = frozenset(
     {"MAPPING_FAILED", "PAYLOAD_VALIDATION_FAILED", "INVALID_SETTINGS", "UNKNOWN_INTEGRATION", "INTERNAL"}
@@ -61,7 +63,7 @@ class Selection:
 
     def where(self, space: Space) -> tuple[str, dict[str, Any]]:
         """Conditions on `delivery_log l`, and their parameters."""
-        parts = ["l.space_id = %(space)s", DEAD]
+        parts = ["l.space_id = %(space)s", DEAD, f"l.profile_id <> {ERASED}"]
         params: dict[str, Any] = {"space": space.pk}
         for name, condition in CONDITIONS.items():
             value = getattr(self, name)

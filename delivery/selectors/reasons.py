@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from delivery.services.connections import REMOVED
 from delivery.services.emit import NO_IDENTIFIER
 from delivery.services.emit_lists import REPLACED
+from delivery.services.forgetting import PERSON_DELETED
 
 BY_INTEGRATIONS = "FILTERED_BY_INTEGRATIONS_OBJECT"
 AT_MAPPING = "FILTERED_AT_MAPPING"
@@ -58,6 +59,7 @@ KNOWN = {
         "The connector failed in a way it was not made for",
         "This is a fault of the installation; see its log.",
     ),
+    PERSON_DELETED: ("The person was deleted before the call was sent", "Nothing to do: the call was taken back."),
     REPLACED: ("A later change of the same person came first", "Nothing to do: only the newest state is sent."),
     REMOVED: ("The destination was removed before the call was sent", "Nothing to do."),
     "CANCELED_BY_USER": ("Somebody canceled the call while it waited", "Nothing to do."),

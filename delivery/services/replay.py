@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from common.tasks import enqueue
 from delivery.models import Connection
-from delivery.selectors.dead_letters import DEAD
+from delivery.selectors.dead_letters import DEAD, ERASED
 from delivery.services import counters, tallies
 from delivery.services.copying import bigint_array
 from delivery.services.counters import Count
@@ -27,7 +27,7 @@ AT_ONCE = 10_000
 
 PICK = f"""
 SELECT l.id FROM delivery_log l JOIN delivery_connection c ON c.id = l.connection_id
-WHERE l.space_id = %s AND {DEAD} AND c.removed_at IS NULL
+WHERE l.space_id = %s AND {DEAD} AND l.profile_id <> {ERASED} AND c.removed_at IS NULL
   AND (%s::bigint[] IS NULL OR l.id = ANY(%s)) AND (%s::bigint IS NULL OR l.connection_id = %s)
 ORDER BY l.id LIMIT %s FOR UPDATE OF l
 """  # noqa: S608 - a constant of this project

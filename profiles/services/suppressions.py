@@ -74,6 +74,14 @@ def suppressed_profiles(space_id: int) -> list[int]:
     return sorted(set(rows.values_list("profile_id", flat=True)))
 
 
+def find(*, space_id: int, key: Key) -> Regulation | None:
+    """The request by which an identifier is suppressed."""
+    digest = _digest(_key(space_id), key)
+    rows = Suppression.objects.select_related("regulation").filter(space_id=space_id, digest=digest)
+    row = rows.filter(id_type=key.id_type).first()
+    return row.regulation if row is not None else None
+
+
 def suppress(*, regulation: Regulation, keys: Iterable[Key], profile_id: int | None, is_temporary: bool) -> int:
     """Refuse calls with these identifiers from the commit on; returns how many were not suppressed yet.
 
