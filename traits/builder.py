@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from audiences.builder.fields import from_fields, to_fields
 from audiences.builder.reading import rows_of
-from audiences.builder.rows import EventRow, Group, RawRow
+from audiences.builder.rows import EventRow, Group, RawRow, WindowFields
 from audiences.builder.values import whole_number
 from audiences.builder.writing import FieldProblem, Written, written
 from common.errors import FieldError
 from engine.traits import KINDS
 from engine.traits.definition import AGGREGATES, LOWEST_MINIMUM
+from engine.traits.predictions import KIND as PREDICTION
+from engine.traits.predictions import PEOPLE, SCORES
 
 ROW = "n-0"
 OWN_FIELDS = {"/property": "value", "/user_trait": "value", "/aggregate": "aggregate", "/minimum": "minimum",
-              "/kind": "kind", "/collection": "collection"}  # fmt: skip
-LABELS = {"value": "Value", "aggregate": "Calculation", "minimum": "Minimum", "kind": "Type", "collection": "Trait of"}
+              "/kind": "kind", "/collection": "collection", "/horizon": "horizon", "/people": "people",
+              "/score": "score"}  # fmt: skip
+LABELS = {"value": "Value", "aggregate": "Calculation", "minimum": "Minimum", "kind": "Type", "collection": "Trait of",
+          "horizon": "Days", "people": "People", "score": "Value"}  # fmt: skip
 
 
 @dataclass(kw_only=True)
 class TraitFields:
-    """The texts of the form. `fields` are those of the event row, `reads_users` that `value` is a trait of users."""
+    """The texts of the form. `fields` are those of the event row, `reads_users` that `value` is a trait of users.
+
+    `horizon` (days), `people` and `score` are those of a prediction.
+    """
 
     kind: str = "event_counter"
     collection: str = "users"
@@ -31,6 +38,9 @@ class TraitFields:
     minimum: str = str(LOWEST_MINIMUM)
     value: str = ""
     reads_users: bool = False
+    horizon: str = "30"
+    people: str = "everyone"
+    score: str = "probability"
     fields: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -60,6 +70,8 @@ class TraitFields:
             kind, collection = text("kind", self.kind), text("collection", self.collection)
             self.kind = kind if kind in KINDS else self.kind
             self.collection = collection if collection in ("users", "accounts") else self.collection
+        if self.kind == PREDICTION:
+            self._take_prediction(text)
         aggregate = text("aggregate", self.aggregate)
         self.aggregate = aggregate if aggregate in AGGREGATES else self.aggregate
         self.minimum = text("minimum", self.minimum)
@@ -72,7 +84,16 @@ class TraitFields:
             for row in group.children:
                 if isinstance(row, EventRow):
                     row.negated, row.count_operator, row.count = False, "gte", "1"
+                    if self.kind == PREDICTION:
+                        row.window, row.then = WindowFields(), None
             self.rows = group
+
+    def _take_prediction(self, text: Callable[[str, str], str]) -> None:
+        self.collection = "users"
+        self.horizon = text("horizon", self.horizon)
+        people, score = text("people", self.people), text("score", self.score)
+        self.people = people if people in PEOPLE else self.people
+        self.score = score if score in SCORES else self.score
 
 
 def fields_of(definition: Mapping[str, Any]) -> TraitFields:
@@ -84,6 +105,9 @@ def fields_of(definition: Mapping[str, Any]) -> TraitFields:
         minimum=str(definition.get("minimum", LOWEST_MINIMUM)),
         value=definition.get("user_trait") or definition.get("property") or "",
         reads_users="user_trait" in definition,
+        horizon=str(definition.get("horizon", {}).get("days", 30)),
+        people=definition.get("people", "everyone"),
+        score=definition.get("score", "probability"),
     )
     found.rows = rows_of({"where": definition["event"]})
     return found
@@ -108,6 +132,9 @@ def _write(fields: TraitFields) -> tuple[dict[str, Any], Written, list[FieldProb
         definition["user_trait" if fields.reads_users else "property"] = fields.value.strip()
     if "aggregate" in kind.keys:
         definition["aggregate"] = fields.aggregate
+    if kind.name == PREDICTION:
+        days = whole_number(fields.horizon)
+        definition |= {"horizon": {"days": days}, "people": fields.people, "score": fields.score}
     if "minimum" in kind.keys:
         minimum = whole_number(fields.minimum)
         if minimum is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from traits.views import builder, connections, traits
+from traits.views import builder, connections, predict, traits
 
 ONE = "traits/<str:trait_id>/"
 app_name = "traits"
@@ -16,6 +16,9 @@ urlpatterns = [
     path(f"{ONE}builder/", builder.builder, name="builder"),
     path(f"{ONE}clone/", builder.clone, name="clone"),
     path(f"{ONE}live/", traits.live, name="live"),
+    path(f"{ONE}prediction/", predict.prediction_page, name="prediction"),
+    path(f"{ONE}prediction/live/", predict.prediction_live, name="prediction_live"),
+    path(f"{ONE}prediction/retrain/", predict.retrain, name="prediction_retrain"),
     path(f"{ONE}values/", traits.values, name="values"),
     path(f"{ONE}settings/", traits.settings, name="settings"),
     path(f"{ONE}enabled/", traits.toggle, name="toggle"),

@@ -24,6 +24,7 @@ class Origin:
     start: compute everybody of the current revision (created, redefined, enabled, refreshed); replaces an open run.
     cancel: stop what is open, and say how many runs that were. open_run: the run that is not finished, or None.
     `mode` and `mode_detail` say in words when values change; `is_of_history`: the option to leave history out exists.
+    `tabs`: pages of such traits beside the usual ones, as (route, label).
     """
 
     name: str
@@ -33,6 +34,7 @@ class Origin:
     mode: str
     mode_detail: str
     is_of_history: bool = False
+    tabs: tuple[tuple[str, str], ...] = ()
 
 
 _ORIGINS: dict[str, Origin] = {}

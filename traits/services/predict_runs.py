@@ -295,5 +295,6 @@ def offer() -> None:
             open_run=current_run,
             mode="Daily",
             mode_detail="Every day: everybody is scored anew, and once a week a new model is trained",
+            tabs=(("traits:prediction", "Training report"),),
         )
     )

@@ -26,6 +26,7 @@ from traits.models import Trait
 from traits.selectors.connections import is_event_type
 from traits.services.connections import ConnectionSpec
 from traits.services.definitions import TraitDefinitionError
+from traits.services.origins import origin_named
 from traits.services.traits import create_trait, update_trait
 from traits.views import drafts
 from traits.views.drafts import Draft
@@ -110,6 +111,7 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
         "fields": draft.fields,
         "form_url": surface.url,
         "errors": errors,
+        "origin": origin_named(engine.KINDS[draft.fields.kind].origin),
         "sentence": engine.describe(engine.parse(definition_of(draft.fields))),
         "offers": [{"destination": one, "definition": catalog.definition(one.connector)} for one in _offered(request)],
         "proposed_key": propose_key(space=request.space, name=draft.name),

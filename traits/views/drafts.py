@@ -10,6 +10,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils import timezone
 
+from engine.traits.predictions import KIND as PREDICTION
 from spaces.access import SpaceRequest
 from traits.builder import TraitFields, fields_of
 
@@ -37,6 +38,8 @@ class Draft:
         self.fields.take({name: posted.getlist(name) for name in posted}, is_new=is_new)
         if is_new and "options" in posted:
             self.include_historical = posted.get("include_historical") == "1"
+        if self.fields.kind == PREDICTION:
+            self.include_historical = True  # a model without history has nothing to learn from
         if posted.get("revision", "").isdecimal():
             self.revision = int(posted.get("revision", "0"))
 

@@ -17,17 +17,24 @@ from audiences.views.builder_showing import shown_problems
 from audiences.views.builder_surface import rows_context
 from engine.traits import KINDS
 from engine.traits.kinds import EVENTS
+from engine.traits.predictions import KIND as PREDICTION
+from engine.traits.predictions import LONGEST_DAYS, PEOPLE, SCORES, SHORTEST_DAYS, USUAL_DAYS
+from engine.traits.predictions import ORIGIN as MODEL
 from spaces.access import SpaceRequest
 from spaces.access import rights as rights_of
 from traits.builder import LABELS, definition_of, located
 from traits.models import Trait
 from traits.selectors.masking import shown_report
+from traits.selectors.predict import ReadinessReport, readiness_report
 from traits.selectors.preview import PreviewError, PreviewReport, preview_report
 from traits.services.definitions import TraitDefinitionError, checked
+from traits.services.origins import origin_named
 from traits.views import drafts
 from traits.views.drafts import Draft
 
 AGGREGATES = (("sum", "sum"), ("avg", "average"), ("min", "minimum"), ("max", "maximum"))
+HORIZONS = {"lowest": SHORTEST_DAYS, "highest": LONGEST_DAYS, "usual": USUAL_DAYS}
+COMING_TYPES = (("track", "performs"), ("page", "views the page"), ("screen", "views the screen"))
 EVENT_TYPES = (("track", "performed"), ("page", "viewed the page"), ("screen", "viewed the screen"))
 
 
@@ -43,11 +50,15 @@ class Surface:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What an op came to: problems at fields, where the focus goes, a preview or why there is none."""
+    """What an op came to: problems at fields, where the focus goes, a preview or why there is none.
+
+    `readiness` is the preview of a prediction: whether there is enough to learn from.
+    """
 
     problems: list[FieldProblem] = field(default_factory=list)
     focus: str = ""
     preview: PreviewReport | None = None
+    readiness: ReadinessReport | None = None
     preview_error: str = ""
 
 
@@ -82,11 +93,18 @@ def carry_out(request: SpaceRequest, draft: Draft, surface: Surface, op: str) ->
 
 
 def _preview(request: SpaceRequest, draft: Draft, trait: Trait | None, outcome: Outcome) -> None:
+    received_from = trait.historical_from if trait else None
     try:
+        if draft.fields.kind == PREDICTION:
+            definition = definition_of(draft.fields)
+            outcome.readiness = readiness_report(
+                space=request.space, definition=definition, trait=trait, received_from=received_from
+            )
+            return
         report = preview_report(
             space=request.space,
             definition=definition_of(draft.fields),
-            historical_from=trait.historical_from if trait else None,
+            historical_from=received_from,
             trait=trait,
         )
     except PreviewError as error:
@@ -125,9 +143,14 @@ def page_context(request: SpaceRequest, draft: Draft, surface: Surface, outcome:
             "draft": draft,
             "fields": draft.fields,
             "kind": kind,
-            "kinds": [each for each in KINDS.values() if each.origin == EVENTS],
+            "kinds": [each for each in KINDS.values() if each.origin in {EVENTS, MODEL}],
+            "origin": origin_named(kind.origin),
+            "is_prediction": kind.origin == MODEL,
+            "people_choices": list(PEOPLE.items()),
+            "score_choices": list(SCORES.items()),
+            "horizons": HORIZONS,
             "aggregates": AGGREGATES,
-            "event_types": EVENT_TYPES,
+            "event_types": COMING_TYPES if kind.origin == MODEL else EVENT_TYPES,
             "form_url": surface.url,
             "row": found["root"].children[0],
             "value_params": _value_params(rows.children[0]),
@@ -135,6 +158,7 @@ def page_context(request: SpaceRequest, draft: Draft, surface: Surface, outcome:
             "wrong": {problem.field: problem.detail for problem in outcome.problems if problem.field in LABELS},
             "focus": outcome.focus,
             "preview": outcome.preview,
+            "readiness": outcome.readiness,
             "preview_error": outcome.preview_error,
         }
     )

@@ -52,7 +52,7 @@ def trait_context(request: SpaceRequest, trait: Trait, tab: str) -> dict[str, An
         "origin": origin_of(trait),
         "tabs": [
             {"label": label, "url": url, "active": route.partition(":")[2] == tab}
-            for route, label in TABS
+            for route, label in (*TABS[:2], *origin_of(trait).tabs, *TABS[2:])
             if (url := route_url(route, request.space, trait_id=trait.public_id))
         ],
         "run": run,
