@@ -155,7 +155,7 @@ def _carry_out(regulation: Regulation, subject: Subject, now: datetime) -> None:
 
 @transaction.atomic
 def lift_regulation(*, regulation: Regulation, actor: User | None, now: datetime | None = None) -> Regulation:
-    """Take in the calls again that a request had refused; a new request tells of it. ConflictError when it refuses none."""
+    """Take in the calls again that a request refuses; a new request tells of it. ConflictError when it refuses none."""
     rows = regulation.suppressions.filter(is_temporary=False)
     lifted = rows.count()
     if not lifted or regulation.is_open:

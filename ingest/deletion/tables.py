@@ -78,7 +78,7 @@ COPIES = (
     _copy("drop", "destinations_eventtest", "event result", "test events", within=_OF_DESTINATION),
     _copy("drop", "journeys_journeyscenario", "name request expected result", "scenarios", within=_OF_JOURNEY),
     _copy("drop", "journeys_dryrun", "definition result error", "dry runs"),
-    _copy("drop", "echo_request", "query headers body", "requests to the echo receiver", within="true"),
+    _copy("drop", "echo_request", "name query headers body", "requests to the echo receiver", within="true"),
     _copy("clean", "spaces_auditentry", "object_id object_name before after", "audit entries", within=_OF_WORKSPACE),
     _copy("clean", "delivery_replayrun", "selection words", "replays"),
     _copy("clean", "delivery_listsync", "error", "list syncs", within=_OF_CONNECTION),
@@ -113,9 +113,14 @@ COPIES = (
         within=_OF_DESTINATION,
         name="t.name",
     ),
-    _copy("tell", "destinations_destinationfunction", "name description code", "function", name="t.name"),
+    _copy("tell", "destinations_destinationfunction", "name description code settings", "function", name="t.name"),
     _copy(
-        "tell", "destinations_functionversion", "code", "function version", within=_OF_FUNCTION, name="t.number::text"
+        "tell",
+        "destinations_functionversion",
+        "code settings",
+        "function version",
+        within=_OF_FUNCTION,
+        name="t.number::text",
     ),
     _copy(
         "tell",

@@ -25,9 +25,7 @@ def source(space: Space) -> Source:
 
 def suppress_keys(space: Space, *keys: tuple[str, str], is_temporary: bool = False) -> int:
     regulation = Regulation.objects.create(space=space, kind=Regulation.Kind.SUPPRESS)
-    return suppress(
-        regulation=regulation, keys=[Key(*key) for key in keys], profile_id=None, is_temporary=is_temporary
-    )
+    return suppress(regulation=regulation, keys=[Key(*key) for key in keys], profile_id=None, is_temporary=is_temporary)
 
 
 def test_calls_with_a_suppressed_identifier_are_refused_and_counted(source: Source, space: Space) -> None:
