@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from traits import api
+from traits import api, predict_api
 
 ONE = "traits/<str:trait>/"
 urlpatterns = [
     path("traits/", api.TraitListView.as_view()),
     path("traits/preview/", api.TraitPreviewView.as_view()),
+    path("traits/predictions/check/", predict_api.PredictionCheckView.as_view()),
     path(ONE, api.TraitDetailView.as_view()),
     path(f"{ONE}refresh/", api.TraitRefreshView.as_view()),
     path(f"{ONE}cancel/", api.TraitCancelView.as_view()),
+    path(f"{ONE}prediction/", predict_api.PredictionView.as_view()),
+    path(f"{ONE}prediction/retrain/", predict_api.PredictionRetrainView.as_view()),
     path(f"{ONE}values/", api.TraitValuesView.as_view()),
     path(f"{ONE}distribution/", api.TraitDistributionView.as_view()),
     path(f"{ONE}connections/", api.TraitConnectionsView.as_view()),

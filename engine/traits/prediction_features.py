@@ -24,7 +24,7 @@ class Happening:
 
     @property
     def words(self) -> str:
-        return f"“{self.name}”" if self.type == 0 else f"the {('page', 'screen')[self.type - 1]} “{self.name}”"
+        return f"“{self.name}”" if self.type == 0 else f"{('page', 'screen')[self.type - 1]} “{self.name}”"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,22 +65,20 @@ def features_of(vocabulary: Vocabulary, target: str) -> tuple[Feature, ...]:
         Feature(measure="last", subject=ANYTHING, topic="Days since the person did anything"),
     ]
     for days in (*WINDOWS, EVER):
-        found.append(Feature(measure="count", subject=ANYTHING, days=days, topic="Number of events of any kind"))
+        found.append(Feature(measure="count", subject=ANYTHING, days=days, topic="How often the person did anything"))
     for days in WINDOWS[1:]:
-        found.append(
-            Feature(measure="active", subject=ANYTHING, days=days, topic="Days with any event")
-        )
+        found.append(Feature(measure="active", subject=ANYTHING, days=days, topic="Days with any event"))
     found += [
         Feature(measure="first", subject=TARGET, topic=f"Days since the first {target}"),
         Feature(measure="last", subject=TARGET, topic=f"Days since the last {target}"),
         Feature(measure="gap", subject=TARGET, topic=f"Average days between one {target} and the next"),
     ]
     for days in (*WINDOWS, EVER):
-        found.append(Feature(measure="count", subject=TARGET, days=days, topic=f"Number of {target}"))
+        found.append(Feature(measure="count", subject=TARGET, days=days, topic=f"How often {target}"))
     for slot, happening in enumerate(vocabulary.happenings, start=1):
         found.append(Feature(measure="last", subject=slot, topic=f"Days since the last {happening.words}"))
         for days in WINDOWS[1:]:
-            found.append(Feature(measure="count", subject=slot, days=days, topic=f"Number of {happening.words}"))
+            found.append(Feature(measure="count", subject=slot, days=days, topic=f"How often {happening.words}"))
     for number in vocabulary.numbers:
         subject: str | int = TARGET if number.slot is None else number.slot
         words = target if number.slot is None else vocabulary.happenings[number.slot - 1].words
