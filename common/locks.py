@@ -19,3 +19,4 @@ class LockClass(IntEnum):
     LIST_RUN = 71_006  # connection
     LIST_TASK = 71_007  # slot
     ENGAGE_SOURCES = 71_008  # space
+    SQL_RUNS = 71_009  # 0: whoever takes a run of a SQL trait

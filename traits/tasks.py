@@ -41,6 +41,21 @@ def first_syncs() -> None:
         runs = [run for run in runs if sync_slice(run)]
 
 
+@shared_task(name="traits.run_queries")
+def run_queries() -> None:
+    from django.utils import timezone
+
+    from common.tasks import started
+    from traits.services.sql_running import work
+    from traits.services.sql_runs import claim_run, start_due
+
+    started(run_queries)
+    deadline = _deadline()
+    start_due(now=timezone.now())
+    while time.monotonic() < deadline and (run := claim_run()):
+        work(run)
+
+
 @shared_task(name="traits.predict")
 def predict() -> None:
     from django.utils import timezone

@@ -28,9 +28,7 @@ class Schedule:
         """The first instant after `now` (aware) at which the query is due."""
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         minutes = self.times or (tuple(range(0, 24 * 60, self.hours * 60)) if self.hours else ())
-        moments = [
-            midnight + timedelta(days=day, minutes=minute) for day in (0, 1) for minute in sorted(minutes)
-        ]
+        moments = [midnight + timedelta(days=day, minutes=minute) for day in (0, 1) for minute in sorted(minutes)]
         return next((moment for moment in moments if moment > now), None)
 
     def sentence(self) -> str:
@@ -43,7 +41,7 @@ class Schedule:
         return "Only when somebody runs it"
 
 
-def read_schedule(raw: Any) -> tuple[Schedule | None, list[Problem]]:
+def read_schedule(raw: Any) -> tuple[Schedule | None, list[Problem]]:  # noqa: PLR0911 - one a form and a mistake
     """The schedule of its JSON, or what is wrong with it."""
     every = raw.get("every") if isinstance(raw, Mapping) else None
     if every == "never":

@@ -1,4 +1,4 @@
-"""SQL traits: a query in a warehouse whose columns become traits of the profiles it names (audiences-and-traits.md §13).
+"""SQL traits: columns of a query in a warehouse become traits of the profiles it names (audiences-and-traits.md §13).
 
 A definition as people write it has `source` (the id of a warehouse) and `query`; what the warehouse answered to it,
 `id_column` and `columns`, is added before it is stored.
@@ -24,7 +24,7 @@ MOST_COLUMNS = 25
 LONGEST_QUERY = 50_000
 LONGEST_COLUMN = 255
 COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# What every profile has, or what calls mean something else by.
+# What calls mean something else by.
 RESERVED = frozenset({"user_id", "userid", "email", "anonymous_id", "anonymousid", "group_id", "groupid", "id"})
 TYPES = ("text", "number", "boolean")
 CASTS = "Cast arrays, objects and other types to text in the query, an array for example to a list with commas."
@@ -32,7 +32,7 @@ CASTS = "Cast arrays, objects and other types to text in the query, an array for
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of a result; `kind` is one of TYPES, "" when its values cannot be used. `type_name` is the database's."""
+    """`kind` is one of TYPES, "" when the values cannot be used; `type_name` is the word of the database."""
 
     name: str
     kind: str
@@ -93,12 +93,18 @@ def shape_of(columns: Sequence[Column], collection: str) -> tuple[Shape | None, 
     ), []
 
 
-def _column_problem(column: Column, names: Sequence[str], identifiers: Sequence[str]) -> Problem | None:
+def _column_problem(  # noqa: PLR0911 - one a mistake
+    column: Column, names: Sequence[str], identifiers: Sequence[str]
+) -> Problem | None:
     path = f"/columns/{column.name}"
     if names.count(column.name) > 1:
-        return Problem(path=path, code="column_twice", detail=f"Two columns are called {column.name}. Rename one with AS.")
+        return Problem(
+            path=path, code="column_twice", detail=f"Two columns are called {column.name}. Rename one with AS."
+        )
     if not COLUMN_NAME.fullmatch(column.name) or len(column.name) > LONGEST_COLUMN:
-        detail = f"“{column.name}” is no key of a trait. Use letters, digits and _ only, and begin with a letter: AS ltv."
+        detail = (
+            f"“{column.name}” is no key of a trait. Use letters, digits and _ only, and begin with a letter: AS ltv."
+        )
         return Problem(path=path, code="column_name", detail=detail)
     if not column.kind:
         detail = f"{column.name} is of the type {column.type_name}, which no trait can hold. {CASTS}"

@@ -5,19 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import msgspec
-
+from engine.traits.json_values import json_text
 from engine.traits.sql import Shape
 from traits.warehouses.interface import Row, WarehouseError
 
 # audiences-and-traits.md §13: a larger record is discarded.
 LARGEST_RECORD = 16 * 1024
-_encode = msgspec.json.encode
-NULL = "null"
 
 
 class StagedRow(NamedTuple):
@@ -59,40 +55,10 @@ class RowReader:
     def value(self, row: Row) -> str:
         """The columns as a JSON object. NULL, and a number that JSON cannot hold, is null."""
         members = [
-            f"{_text(column.name)}:{json_text(row[place])}"
+            f"{json_text(column.name)}:{json_text(row[place])}"
             for column, place in zip(self.shape.columns, self.shape.places, strict=True)
         ]
         return "{" + ",".join(members) + "}"
-
-
-def json_text(value: Any) -> str:
-    """A value of a database as JSON: numbers keep every digit, instants become ISO 8601 in UTC."""
-    if value is None:
-        return NULL
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, Decimal):
-        return format(value, "f") if value.is_finite() else NULL
-    if isinstance(value, float):
-        return _number(value)
-    if isinstance(value, datetime):
-        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return _text(moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z")
-    if isinstance(value, date):
-        return _text(value.isoformat())
-    return _text(str(value).replace("\x00", "\ufffd"))
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return NULL
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-
-
-def _text(value: str) -> str:
-    return _encode(value).decode()
 
 
 def repeated(rows: Sequence[StagedRow]) -> list[str]:

@@ -121,9 +121,7 @@ def _words(name: str) -> str:
     return " ".join(name.replace("\x00", "").split())
 
 
-def _take(
-    source: WarehouseSource, definition: Connector, given: Mapping[str, Any], stored: Mapping[str, Any]
-) -> None:
+def _take(source: WarehouseSource, definition: Connector, given: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
     """Check everything and put it into the row."""
     errors = _name_errors(source)
     unknown = sorted(set(given) - {one.name for one in definition.settings})
@@ -142,9 +140,7 @@ def _take(
             errors.append(FieldError(path=f"/{one.name}", code="invalid", detail=detail))
         values[one.name] = value
     if not errors:
-        errors = [
-            FieldError(path=path, code="invalid", detail=detail) for path, detail in definition.problems(values)
-        ]
+        errors = [FieldError(path=path, code="invalid", detail=detail) for path, detail in definition.problems(values)]
     if errors:
         raise InvalidError(errors[0].detail, errors)
     secrets = {name: values.pop(name) for name in sorted(definition.secret_names)}

@@ -1,13 +1,19 @@
-"""DuckDB: a database file on this server, opened for reading only and shut off from everything else.
+"""DuckDB: a database file on this server, read in a process of its own, shut off from everything else.
 
 Files are opened only inside folders that the operator named (ENGAGE_WAREHOUSE_FOLDERS).
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +22,13 @@ from django.conf import settings as product
 
 from engine.traits.sql import Column
 from engine.traits.statements import trimmed
+from traits.warehouses.duckdb_child import NOT_SELECT
 from traits.warehouses.interface import Connector, Limits, Row, Setting, WarehouseError
 
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
            "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BIGNUM")  # fmt: skip
 TEXTS = ("VARCHAR", "UUID", "ENUM", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS",
-         "TIMESTAMP_NS")  # fmt: skip
-THREADS = 2
+         "TIMESTAMP_NS", '"NULL"', "NULL")  # fmt: skip
 SETTINGS = (
     Setting(
         name="path",
@@ -47,13 +53,13 @@ def _file(text: str) -> Path:
     """The file that a path means, links followed. WarehouseError when it is outside or not there."""
     folders = _folders()
     if not folders:
-        detail = "This installation opens no DuckDB files: its operator has named no folder in ENGAGE_WAREHOUSE_FOLDERS."
+        detail = (
+            "This installation opens no DuckDB files: its operator has named no folder in ENGAGE_WAREHOUSE_FOLDERS."
+        )
         raise WarehouseError(detail, path="/path")
     given = Path(text)
     tried = [given] if given.is_absolute() else [folder / given for folder in folders]
-    inside = [
-        path for one in tried if any((path := one.resolve()).is_relative_to(folder) for folder in folders)
-    ]
+    inside = [path for one in tried if any((path := one.resolve()).is_relative_to(folder) for folder in folders)]
     if not inside:
         raise WarehouseError(f"{text} is not inside an allowed folder. {_hints()}", path="/path")
     found = next((path for path in inside if path.is_file()), None)
@@ -70,33 +76,96 @@ def _problems(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     return []
 
 
+class _Child:
+    """The process that reads a file (`duckdb_child`); after the time limit it is ended."""
+
+    def __init__(self, path: Path, query: str | None, limits: Limits) -> None:
+        self.path = path
+        self._limits = limits
+        self._is_late = False
+        request = {
+            "path": str(path),
+            "query": query,
+            "memory_mb": product.ENGAGE_WAREHOUSE_MEMORY_MB,
+            "block_rows": limits.block_rows,
+        }
+        # Nothing of our environment goes along: secrets are in it.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "traits.warehouses.duckdb_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=product.BASE_DIR,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"},
+            text=True,
+            encoding="utf-8",
+        )
+        self._timer = threading.Timer(limits.seconds, self._end_late)
+        self._timer.daemon = True
+        self._timer.start()
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+
+    def _end_late(self) -> None:
+        self._is_late = True
+        self._process.kill()
+
+    def close(self) -> None:
+        self._timer.cancel()
+        self._process.kill()
+        # Closes the pipes as well.
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._process.communicate()
+
+    def read(self) -> dict[str, Any]:
+        """The next message. WarehouseError for what went wrong, also when the process is gone."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if self._is_late:
+            raise WarehouseError(
+                f"The query took longer than {self._limits.seconds:g} seconds and was stopped. Make it faster, or "
+                "select less.",
+                path="/query",
+            )
+        if not line.endswith("\n"):
+            raise _too_large()
+        message: dict[str, Any] = json.loads(line, parse_float=Decimal)
+        if "error" in message:
+            raise _refused(self.path, message["kind"], message["error"])
+        return message
+
+
 @contextmanager
-def _connected(settings: Mapping[str, Any], limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that reads this one file; after the time limit its statement is interrupted."""
-    path = _file(settings["path"])
-    config: dict[str, Any] = {
-        "enable_external_access": "false",
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "memory_limit": f"{product.ENGAGE_WAREHOUSE_MEMORY_MB}MB",
-        "threads": str(THREADS),
-        "TimeZone": "UTC",
-        "lock_configuration": "true",
-    }
+def _child(settings: Mapping[str, Any], query: str | None, limits: Limits) -> Iterator[_Child]:
+    child = _Child(_file(settings["path"]), query, limits)
     try:
-        connection = duckdb.connect(str(path), read_only=True, config=config)
-    except duckdb.Error as error:
-        raise _not_opened(path, str(error)) from error
-    timer = threading.Timer(limits.seconds, connection.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield connection
-    except duckdb.Error as error:
-        raise _refused(error, limits) from error
+        yield child
     finally:
-        timer.cancel()
-        connection.close()
+        child.close()
+
+
+def _refused(path: Path, kind: str, said: str) -> WarehouseError:
+    """`kind` is the name of a class of DuckDB's errors."""
+    if kind == duckdb.ConnectionException.__name__:
+        return _not_opened(path, said)
+    if kind == duckdb.OutOfMemoryException.__name__:
+        return _too_large()
+    if kind == NOT_SELECT:
+        return WarehouseError("Only one SELECT is run, and nothing that writes.", path="/query")
+    if kind == duckdb.PermissionException.__name__:
+        detail = "The query wants to read or write outside of the database file, which is not allowed."
+        return WarehouseError(detail, path="/query")
+    return WarehouseError(f"DuckDB says: {_first_line(said)}{_place(said)}.", path="/query")
+
+
+def _too_large() -> WarehouseError:
+    return WarehouseError(
+        f"The query needs more memory than {product.ENGAGE_WAREHOUSE_MEMORY_MB} MB. Select less, or let the operator "
+        "raise ENGAGE_WAREHOUSE_MEMORY_MB.",
+        path="/query",
+    )
 
 
 def _not_opened(path: Path, said: str) -> WarehouseError:
@@ -112,21 +181,6 @@ def _first_line(text: str) -> str:
     return text.strip().splitlines()[0].strip().rstrip(".")[:300] if text.strip() else "no reason was given"
 
 
-def _refused(error: duckdb.Error, limits: Limits) -> WarehouseError:
-    if isinstance(error, duckdb.InterruptException):
-        detail = f"The query took longer than {limits.seconds:g} seconds and was stopped. Make it faster, or select less."
-    elif isinstance(error, duckdb.PermissionException):
-        detail = "The query wants to read or write outside of the database file, which is not allowed."
-    elif isinstance(error, duckdb.OutOfMemoryException):
-        detail = (
-            f"The query needs more memory than {product.ENGAGE_WAREHOUSE_MEMORY_MB} MB. Select less, or let the "
-            "operator raise ENGAGE_WAREHOUSE_MEMORY_MB."
-        )
-    else:
-        detail = f"DuckDB says: {_first_line(str(error))}{_place(str(error))}."
-    return WarehouseError(detail, path="/query")
-
-
 def _place(said: str) -> str:
     """Which line of the query, as far as it says so."""
     _, found, rest = said.partition("\nLINE ")
@@ -135,26 +189,19 @@ def _place(said: str) -> str:
 
 
 class _Result:
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, columns: Sequence[Column], limits: Limits) -> None:
-        self._cursor = cursor
-        self._limits = limits
+    def __init__(self, child: _Child, columns: Sequence[Column]) -> None:
+        self._child = child
         self.columns = columns
 
     def blocks(self) -> Iterator[list[Row]]:
-        while rows := self._cursor.fetchmany(self._limits.block_rows):
-            yield rows
+        while "rows" in (message := self._child.read()):
+            yield [tuple(row) for row in message["rows"]]
 
 
 @contextmanager
 def _run(settings: Mapping[str, Any], query: str, limits: Limits) -> Iterator[_Result]:
-    with _connected(settings, limits) as connection:
-        text = trimmed(query)
-        statements = connection.extract_statements(text)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise WarehouseError("Only one SELECT is run, and nothing that writes.", path="/query")
-        cursor = connection.execute(statements[0])
-        columns = [_column(str(one[0]), str(one[1])) for one in cursor.description or []]
-        yield _Result(cursor, columns, limits)
+    with _child(settings, trimmed(query), limits) as child:
+        yield _Result(child, [_column(name, type_name) for name, type_name in child.read()["columns"]])
 
 
 def _column(name: str, type_name: str) -> Column:
@@ -170,9 +217,8 @@ def _column(name: str, type_name: str) -> Column:
 
 def _test(settings: Mapping[str, Any], limits: Limits) -> str:
     """What was opened."""
-    with _connected(settings, limits) as connection:
-        row = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE NOT internal").fetchone()
-        count = row[0] if row else 0
+    with _child(settings, None, limits) as child:
+        count = child.read()["tables"]
         return f"DuckDB {duckdb.__version__}, {count} table{'' if count == 1 else 's'}"
 
 

@@ -100,7 +100,7 @@ def _connected(settings: Mapping[str, Any], limits: Limits) -> Iterator[psycopg.
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             milliseconds = int(limits.seconds * 1000)
-            connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")  # noqa: S608 - a number of our own
+            connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")
             connection.execute("SET LOCAL TimeZone = 'UTC'")
             yield connection
             connection.rollback()
@@ -108,7 +108,7 @@ def _connected(settings: Mapping[str, Any], limits: Limits) -> Iterator[psycopg.
         raise _refused(error, limits) from error
 
 
-def _not_connected(settings: Mapping[str, Any], text: str) -> WarehouseError:
+def _not_connected(settings: Mapping[str, Any], text: str) -> WarehouseError:  # noqa: PLR0911 - one a cause
     where = f"{settings['host']}:{settings['port']}"
     lower = text.lower()
     if "password authentication failed" in lower or "no password supplied" in lower:
@@ -139,7 +139,9 @@ def _last_line(text: str) -> str:
 
 def _refused(error: psycopg.Error, limits: Limits) -> WarehouseError:
     if isinstance(error, errors.QueryCanceled):
-        detail = f"The query took longer than {limits.seconds:g} seconds and was stopped. Make it faster, or select less."
+        detail = (
+            f"The query took longer than {limits.seconds:g} seconds and was stopped. Make it faster, or select less."
+        )
         return WarehouseError(detail, path="/query")
     if isinstance(error, errors.ReadOnlySqlTransaction):
         return WarehouseError("The query wants to write. Queries of SQL traits only read.", path="/query")
