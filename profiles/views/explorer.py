@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from common.keyset import keyset_page
 from profiles.masking import masked, masked_identifier
-from profiles.models import ACCOUNTS, COLLECTION_NAMES, USERS, EventType, ExternalId, Profile
+from profiles.models import ACCOUNTS, COLLECTION_NAMES, USERS, EventType, ExternalId, Profile, Suppression
 from profiles.selectors import detail, search
 from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
@@ -77,6 +77,8 @@ def profile(request: SpaceRequest, segment_id: str) -> HttpResponse:
         "merged": detail.merged_ids(request.space, found)[:100],
         "tabs": tabs,
         "tab": tab,
+        "privacy_url": _privacy_url(request, found),
+        "is_suppressed": Suppression.objects.in_space(request.space).filter(profile_id=found.id).exists(),
         **CONTENT[tab](request, found),
     }
     template = (
@@ -184,6 +186,12 @@ CONTENT = {
     "journeys": _journeys,
     "linked": _linked,
 }
+
+
+def _privacy_url(request: SpaceRequest, profile: Profile) -> str:
+    """Where a person is suppressed or deleted, an app above this one; "" for companies."""
+    url = route_url("ingest:regulation_new", request.space) if profile.collection == USERS else ""
+    return f"{url}?{urlencode({'profile': profile.segment_id})}" if url else ""
 
 
 def _fragment_url(request: SpaceRequest, profile: Profile, app: str) -> str:

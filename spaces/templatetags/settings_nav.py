@@ -20,6 +20,7 @@ PAGES = (
     ("identity", "Identity resolution", "profiles:identity_rules"),
     ("debugger", "Debugger", "delivery:debugger"),
     ("filters", "Event filters", "profiles:event_filters"),
+    ("privacy", "Privacy", "ingest:regulations"),
     ("audit", "Audit trail", "spaces:audit"),
 )
 
