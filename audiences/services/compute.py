@@ -36,6 +36,7 @@ from audiences.services.reach import Reach
 from delivery.services.emit import Change, connected_computations, emit_changes
 from delivery.services.resending import resend_to_new_identifiers
 from engine.conditions import Mentions
+from profiles.services.suppressions import suppressed_profiles
 from spaces.models import Space
 
 logger = logging.getLogger(__name__)
@@ -159,10 +160,12 @@ def _apply(
         for item in audiences
     ]
     changes: list[Entered] = []
+    suppressed = suppressed_profiles(space.pk)
     for group in in_statements(inputs):
         query = compile_audiences(space.pk, group, scope, now, references=references, changed_only=True)
+        verdicts = f"SELECT * FROM ({query.sql}) AS v {NOT_ENTERING}" if suppressed else query.sql  # noqa: S608
         statement = f"""
-            WITH verdict AS MATERIALIZED ({query.sql}),
+            WITH verdict AS MATERIALIZED ({verdicts}),
             stored AS (
                 INSERT INTO membership AS m (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
                 SELECT %(space)s, audience_id, profile_id, is_member, %(now)s, recheck_at FROM verdict
@@ -176,7 +179,7 @@ def _apply(
         with connection.cursor() as cursor:
             if not isinstance(scope, TheseProfiles):
                 cursor.execute(WIDE_SCOPES)
-            cursor.execute(statement, {**query.params, "space": space.pk, "now": now})
+            cursor.execute(statement, {**query.params, "space": space.pk, "now": now, "suppressed": suppressed})
             rows = cursor.fetchall()
             if not isinstance(scope, TheseProfiles):
                 cursor.execute(ANY_SCOPE)
@@ -189,6 +192,8 @@ def _apply(
     return changes
 
 
+# Suppressed people enter no audience; they may leave one (ingestion-and-profiles.md §9).
+NOT_ENTERING = "WHERE NOT (v.is_member AND v.was_member IS NOT TRUE AND v.profile_id = ANY(%(suppressed)s::bigint[]))"
 CHANGES = "SELECT audience_id, profile_id, is_member FROM verdict WHERE is_member IS DISTINCT FROM was_member"
 COUNTS = """
 SELECT audience_id, count(*) FILTER (WHERE is_member), count(*) FILTER (WHERE NOT is_member)

@@ -27,6 +27,7 @@ from spaces import audit
 from spaces.models import Source, Space
 from tests.factories import make_profile, make_source
 from traits.models import Trait, TraitValue
+from traits.tests.building import ORDERS
 
 EMAIL, USER, NAME, ANONYMOUS = "Ann.Leaver@Example.com", "user-7291", "Annabella Leaver", "anon-5512-77"
 WHERE = {"version": 1, "collection": "users", "where": {"event": "Order Completed"}}
@@ -71,7 +72,7 @@ class World:
             space=self.space, key="buyers", name="Buyers", definition=WHERE, status=ComputeStatus.LIVE, size=2
         )
         self.trait = Trait.objects.create(
-            space=self.space, key="orders", name="Orders", kind="event_count", definition={}, size=2
+            space=self.space, key="orders", name="Orders", kind="event_counter", definition=ORDERS, size=2
         )
         for profile in (self.ann, self.bob):
             Membership.objects.create(

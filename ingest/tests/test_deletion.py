@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from audiences.models import ChangedProfiles, MembershipCount
+from audiences.models import ChangedProfiles, Membership, MembershipCount
+from audiences.services.audiences import create_audience, start_run
 from common.errors import ConflictError, InvalidError
 from delivery.models import Attempt, Delivery, DeliveryLog, ListChange, ListMember, SentValue
 from delivery.selectors import books, dead_letters
@@ -23,6 +24,7 @@ from ingest.tests.inbound_rows import counts, ingest, profile_of, receive, track
 from ingest.tests.inbound_rows import process as process_inbound
 from ingest.tests.leaving import ANONYMOUS, EMAIL, NAME, USER, World, found, names
 from journeys.models import Position, Run
+from journeys.tests.factories import run_backfills
 from profiles.models import Event, ExternalId, ObservedField, Profile, Regulation, Suppression
 from spaces.models import AuditEntry, Space, User
 from tests.factories import make_account, make_profile
@@ -329,3 +331,19 @@ def test_what_was_queued_for_evaluation_is_forgotten(world: World, owner: User) 
     assert all(world.ann.id not in row.profile_ids for row in ChangedProfiles.objects.all())
     assert not SentValue.objects.filter(profile_id=world.ann.id).exists()
     assert not ListMember.objects.filter(profile_id=world.ann.id).exists()
+
+
+def test_a_suppressed_person_enters_no_audience_but_may_leave_one(world: World, owner: User) -> None:
+    requests.ask(space=world.space, actor=owner, kind=Kind.SUPPRESS, profile=world.ann)
+    definition = {"version": 1, "collection": "users", "where": {"event": "Order Completed"}}
+
+    audience = create_audience(space=world.space, name="Later", definition=definition, created_by=owner)
+    run_backfills()
+    Event.objects.filter(profile_id=world.ann.id).delete()
+    start_run(world.audience)
+    run_backfills()
+
+    audience.refresh_from_db()
+    members = Membership.objects.filter(is_member=True).values_list("audience_id", "profile_id")
+    assert audience.size == 1
+    assert set(members) == {(audience.pk, world.bob.id), (world.audience.pk, world.bob.id)}
