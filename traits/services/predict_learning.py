@@ -27,6 +27,7 @@ PERMUTATIONS = 3
 MOST_TOPICS = 8
 SMALLEST_DROP = 0.001
 STEEPEST = 2.0
+FARTHEST = 1e300
 _NEARLY = 1e-5
 
 
@@ -110,7 +111,8 @@ class _Fitted:
             trees.append(
                 {
                     "feature": nodes["feature_idx"].tolist(),
-                    "threshold": nodes["num_threshold"].tolist(),
+                    # A split between known and unknown is one at infinity, which JSON has no word for.
+                    "threshold": np.clip(nodes["num_threshold"], -FARTHEST, FARTHEST).tolist(),
                     "unknown_left": nodes["missing_go_to_left"].astype(int).tolist(),
                     "left": nodes["left"].tolist(),
                     "right": nodes["right"].tolist(),
