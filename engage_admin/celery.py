@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import task_prerun
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "engage_admin.settings")
 
@@ -55,3 +58,13 @@ app.conf.beat_schedule = {
 }
 app.conf.task_queues = None
 app.conf.task_create_missing_queues = True
+
+
+@task_prerun.connect
+def keep_good_connections(sender: Any = None, **_: Any) -> None:
+    """A task goes on with the connection of the one before, as requests do: closed by age, or when it is broken.
+
+    Tasks are many and short; a connection of their own would cost each more than most of them do.
+    """
+    if not sender.request.is_eager:
+        close_old_connections()

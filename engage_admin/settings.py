@@ -264,6 +264,8 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Tasks that share a database connection (engage_admin/celery.py closes it sooner, by age or when it is broken).
+CELERY_DB_REUSE_MAX = 1_000
 # Called before every evaluation, in its transaction: computed traits, which conditions read.
 COMPUTATION_PRECEDER = "traits.services.compute.precede"
 # Called with every evaluation, in its transaction: the journeys move the people it concerns.

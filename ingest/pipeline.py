@@ -25,7 +25,7 @@ from common.tasks import enqueue
 from ingest.filtering import drop_filtered
 from ingest.inbound import Message, claim, keep
 from ingest.resolving import IdentityConflictError
-from ingest.storing import MergeNeededError, Tally, store
+from ingest.storing import MergeNeededError, Tally, admit, store
 from ingest.suppressing import refuse_suppressed
 from ingest.writing import write_tally
 from profiles.services.locks import own_profiles, share_profiles
@@ -114,8 +114,13 @@ def _store_bisecting(space_id: int, messages: Sequence[Message]) -> Tally:
     return tally
 
 
+@transaction.atomic
 def _store(space_id: int, messages: Sequence[Message]) -> Tally:
+    """Admit the messages once; what they make of the profiles is tried again after a lost race for an identifier."""
     now = timezone.now()
+    admitted = admit(space_id, messages, now=now)
+    if not admitted.fresh:
+        return admitted.tally
     is_alone = _alone_until.get(space_id, 0.0) > time.monotonic()
     for _ in range(TRIES):
         try:
@@ -126,7 +131,8 @@ def _store(space_id: int, messages: Sequence[Message]) -> Tally:
                     lock_space(space_id)
                 else:
                     share_profiles(space_id)
-                return store(space_id, messages, is_alone=is_alone, now=now)
+                store(admitted, is_alone=is_alone, now=now)
+                return admitted.tally
         except MergeNeededError:
             is_alone = True
             _alone_until[space_id] = time.monotonic() + ALONE_SECONDS

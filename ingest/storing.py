@@ -13,7 +13,7 @@ from django.db import connection
 
 from delivery.services.copying import copy_rows, escape
 from engine.events import Call, epoch_ms
-from engine.identity import NO_IDENTIFIERS, Issue
+from engine.identity import NO_IDENTIFIERS, Extracted, Issue, Rules
 from ingest.inbound import Mark, Message
 from ingest.merging import merge_profiles
 from ingest.resolving import Resolved, bind, extract_all, new_ids, new_segment_id, resolve
@@ -89,8 +89,19 @@ class Tally:
         self.has_changes = self.has_changes or other.has_changes
 
 
-def store(space_id: int, messages: Sequence[Message], *, is_alone: bool, now: datetime) -> Tally:
-    """Store one space's messages in the caller's transaction. `is_alone`: it holds the lock that merging needs."""
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """Messages of one space that are checked and counted: `fresh` are those to store, `found` their identifiers."""
+
+    space_id: int
+    fresh: list[Message]
+    rules: Rules
+    found: list[Extracted]
+    tally: Tally
+
+
+def admit(space_id: int, messages: Sequence[Message], *, now: datetime) -> Admitted:
+    """Take in one space's messages: rejected ones are counted, duplicates found and counted, identifiers read."""
     tally = Tally()
     accepted: list[Message] = []
     for message in messages:
@@ -107,9 +118,8 @@ def store(space_id: int, messages: Sequence[Message], *, is_alone: bool, now: da
             tally.mark(message, Mark(message.position, given_id=message.message_id))
         if is_new and message.call is not None and not message.call.is_kept_out and message.call.type != "alias":
             fresh.append(message)
-    if fresh:
-        _store_fresh(space_id, fresh, tally, is_alone=is_alone, now=now)
-    return tally
+    rules, found = extract_all(space_id, fresh)
+    return Admitted(space_id=space_id, fresh=fresh, rules=rules, found=found, tally=tally)
 
 
 def _claim_keys(space_id: int, messages: Sequence[Message], now: datetime) -> list[bool]:
@@ -138,21 +148,25 @@ def _claim_keys(space_id: int, messages: Sequence[Message], now: datetime) -> li
     return verdicts
 
 
-def _store_fresh(space_id: int, fresh: list[Message], tally: Tally, *, is_alone: bool, now: datetime) -> None:
-    rules, found = extract_all(space_id, fresh)
-    resolved = resolve(space_id, rules, found, [message.received_at for message in fresh])
+def store(admitted: Admitted, *, is_alone: bool, now: datetime) -> None:
+    """Store what was admitted, in the caller's transaction. `is_alone`: it holds the lock that merging needs.
+
+    Raises MergeNeededError or IdentityConflictError before it has touched the tally, so that it can be called again.
+    """
+    space_id, fresh, found, tally = admitted.space_id, admitted.fresh, admitted.found, admitted.tally
+    resolved = resolve(space_id, admitted.rules, found, [message.received_at for message in fresh])
     resolver = resolved.resolver
     stored_merges = {merge.loser: resolver.current(merge.loser) for merge in resolver.merges if merge.loser > 0}
     if stored_merges and not is_alone:
         raise MergeNeededError
+    created = [profile_id for profile_id in resolver.created if resolver.current(profile_id) == profile_id]
+    numbers = dict(zip(created, new_ids(len(created)), strict=True)) if created else {}
+    bind(space_id, resolved, numbers, fresh)
     for message, item in zip(fresh, found, strict=True):
         tally.issues += [(space_id, message.received_at, issue, message.message_id) for issue in item.issues]
     tally.issues += [
         (space_id, fresh[number].received_at, issue, fresh[number].message_id) for number, issue in resolver.issues
     ]
-    created = [profile_id for profile_id in resolver.created if resolver.current(profile_id) == profile_id]
-    numbers = dict(zip(created, new_ids(len(created)), strict=True)) if created else {}
-    bind(space_id, resolved, numbers, fresh)
 
     batch = _Batch(space_id=space_id, now=now)
     links: set[tuple[int, int]] = set()
