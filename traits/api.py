@@ -12,7 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from common.api import page_limit, whole_number
+from common.errors import InvalidError
 from engine import traits as engine
+from engine.traits.sql import SQL
 from spaces.api_base import SpaceAPIView
 from traits.models import Trait
 from traits.selectors import traits as selectors
@@ -50,9 +52,16 @@ class TraitListView(SpaceAPIView):
         sent = TraitInputSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
         data = dict(sent.validated_data)
+        _refuse_sql(data["definition"])
         specs = [connection_spec(self.space, item) for item in data.pop("destinations")]
         trait = services.create_trait(space=self.space, created_by=self.actor, destinations=specs, **data)
         return Response(TraitSerializer(trait).data, status=status.HTTP_201_CREATED)
+
+
+def _refuse_sql(definition: Any) -> None:
+    """The query of a SQL trait is tried before it is stored, which has its own address."""
+    if isinstance(definition, dict) and definition.get("kind") == SQL:
+        raise InvalidError.at("/definition/kind", "Create and change SQL traits at sql-traits/.", "other_address")
 
 
 class TraitView(SpaceAPIView):
@@ -81,6 +90,9 @@ class TraitDetailView(TraitView):
         data = dict(sent.validated_data)
         enabled = data.pop("enabled", None)
         trait = self.trait()
+        if "definition" in data:
+            _refuse_sql(data["definition"])
+            _refuse_sql(trait.definition)
         if data:
             trait = services.update_trait(trait=trait, changed_by=self.actor, **data)
         if enabled is not None:

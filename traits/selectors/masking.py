@@ -7,14 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 from audiences.selectors.members import masked_person
-from profiles.masking import masked
+from engine.traits.sql import SQL
+from profiles.masking import MASK, masked
 from traits.models import Trait
 from traits.selectors.preview import PreviewReport
 from traits.selectors.values import Common, Distribution, Valued
 
+ALL = "*"
+
 
 def path_of(definition: Any) -> str:
-    """Where the values of a definition come from: a property, or a trait of users; "" for a count."""
+    """Where the values of a definition come from: a property, or a trait of users; "" for a count.
+
+    ALL for a SQL trait: nobody knows what is in a warehouse, so that all of it is masked (engine-domain.md §5).
+    """
+    if definition.get("kind") == SQL:
+        return ALL
     path = definition.get("property") or definition.get("user_trait")
     return path if isinstance(path, str) else ""
 
@@ -28,7 +36,13 @@ def shown_common(common: Sequence[Common], *, trait: Trait, shows_pii: bool) -> 
 
 
 def shown_distribution(found: Distribution, *, trait: Trait, shows_pii: bool) -> Distribution:
-    return found if shows_pii else replace(found, common=_common(found.common, path_of(trait.definition)))
+    if shows_pii:
+        return found
+    path = path_of(trait.definition)
+    found = replace(found, common=_common(found.common, path))
+    if path != ALL:
+        return found
+    return replace(found, low=None, high=None, mean=None, middle=None, sum=None, buckets=[])
 
 
 def masked_value(value: Any, trait: Trait) -> Any:
@@ -53,5 +67,7 @@ def _common(common: Sequence[Common], path: str) -> list[Common]:
 
 
 def _masked(value: Any, path: str) -> Any:
+    if path == ALL:
+        return None if value is None else dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK
     name = path.rpartition(".")[2]
     return [masked(item, name) for item in value] if isinstance(value, list) else masked(value, name)

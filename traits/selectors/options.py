@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from delivery.services.trait_sources import Option, TraitSource, add_source
 from engine.traits import KINDS
+from engine.traits.sql import SQL
 from profiles.models import USERS
 from spaces.models import Space
 from traits.models import Trait
+from traits.services.sql_columns import columns_of
 
 MOST = 30
 LABELS = {"sql": "SQL traits", "prediction": "Predictive traits"}
@@ -15,6 +17,7 @@ LABELS = {"sql": "SQL traits", "prediction": "Predictive traits"}
 def offer() -> None:
     """Called once, when the app is ready."""
     add_source(TraitSource(kind="computed", label="Computed traits", find=_computed))
+    add_source(TraitSource(kind=SQL, label=LABELS[SQL], find=_sql))
 
 
 def _computed(space: Space, text: str, shows_pii: bool) -> list[Option]:
@@ -25,3 +28,15 @@ def _computed(space: Space, text: str, shows_pii: bool) -> list[Option]:
         {"value": trait.key, "label": trait.key, "hint": f"{trait.name}, {KINDS[trait.kind].label.lower()}"}
         for trait in rows.exclude(kind__in=LABELS).order_by("key")[:MOST]
     ]
+
+
+def _sql(space: Space, text: str, shows_pii: bool) -> list[Option]:
+    """The columns of SQL traits, each a trait of its own."""
+    rows = Trait.objects.in_space(space).live().filter(collection=USERS, kind=SQL).order_by("name", "pk")
+    found = [
+        {"value": column, "label": column, "hint": f"{trait.name}, {KINDS[SQL].label}"}
+        for trait in rows
+        for column in columns_of(trait)
+        if text.lower() in f"{column} {trait.name}".lower()
+    ]
+    return sorted(found, key=lambda option: option["value"])[:MOST]

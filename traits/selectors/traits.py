@@ -17,6 +17,7 @@ from traits.models import Trait, TraitValue
 from traits.selectors.values import shown
 from traits.services.definitions import parsed
 from traits.services.origins import origin_of
+from traits.services.sql_columns import keys_of
 
 
 def trait_list(space: Space) -> QuerySet[Trait]:
@@ -90,4 +91,5 @@ def computed_at(*, space: Space, profile: Profile) -> dict[str, datetime]:
     """When the value that a profile shows under a key was computed, for the keys of live traits with a value."""
     rows = TraitValue.objects.filter(space_id=space.pk, profile_id=profile.id, value__isnull=False)
     times = dict(rows.values_list("trait_id", "changed_at"))
-    return {trait.key: times[trait.pk] for trait in Trait.objects.in_space(space).live().filter(pk__in=times)}
+    traits = Trait.objects.in_space(space).live().filter(pk__in=times)
+    return {key: times[trait.pk] for trait in traits for key in keys_of(trait)}

@@ -16,6 +16,7 @@ from delivery.models import Connection
 from spaces.models import Space
 from traits.models import Trait
 from traits.services.definitions import compiled
+from traits.services.sql_columns import keys_of
 
 
 def consumers(*, space: Space, trait: Trait) -> list[Consumer]:
@@ -24,7 +25,7 @@ def consumers(*, space: Space, trait: Trait) -> list[Consumer]:
         *_audiences(space, trait),
         *_traits(space, trait),
         *_connections(space, trait),
-        *(consumer for find in _finders() for consumer in find(space=space, key=trait.key)),
+        *dict.fromkeys(one for find in _finders() for key in keys_of(trait) for one in find(space=space, key=key)),
     ]
 
 
@@ -36,7 +37,7 @@ def _audiences(space: Space, trait: Trait) -> list[Consumer]:
             url=reverse("audiences:overview", kwargs={"space": space.slug, "audience_id": item.audience.public_id}),
         )
         for item in compiled_audiences(Audience.objects.in_space(space).live().order_by("name"))
-        if trait.key in {key.split(".", 1)[0] for key in item.mentions.traits}
+        if not {key.split(".", 1)[0] for key in item.mentions.traits}.isdisjoint(keys_of(trait))
     ]
 
 
@@ -48,7 +49,7 @@ def _traits(space: Space, trait: Trait) -> list[Consumer]:
             url=reverse("traits:overview", kwargs={"space": space.slug, "trait_id": item.trait.public_id}),
         )
         for item in compiled(Trait.objects.in_space(space).live().exclude(pk=trait.pk).order_by("name"))
-        if trait.key in item.mentions.traits
+        if not item.mentions.traits.isdisjoint(keys_of(trait))
     ]
 
 
@@ -64,7 +65,7 @@ def _connections(space: Space, trait: Trait) -> list[Consumer]:
             ),
         )
         for row in rows
-        if any(str(mapping.get("segment", "")).split(".", 1)[0] == trait.key for mapping in row.trait_mappings)
+        if any(str(mapping.get("segment", "")).split(".", 1)[0] in keys_of(trait) for mapping in row.trait_mappings)
     ]
 
 

@@ -24,7 +24,7 @@ class Origin:
     start: compute everybody of the current revision (created, redefined, enabled, refreshed); replaces an open run.
     cancel: stop what is open, and say how many runs that were. open_run: the run that is not finished, or None.
     `mode` and `mode_detail` say in words when values change; `is_of_history`: the option to leave history out exists.
-    `tabs`: pages of such traits beside the usual ones, as (route, label).
+    `tabs`: pages of such traits beside the usual ones, as (route, label). `restart` is `start` when a person asks.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Origin:
     mode_detail: str
     is_of_history: bool = False
     tabs: tuple[tuple[str, str], ...] = ()
+    restart: Callable[[Trait], None] | None = None
 
 
 _ORIGINS: dict[str, Origin] = {}

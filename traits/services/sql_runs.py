@@ -118,5 +118,7 @@ def offer() -> None:
             open_run=open_run,
             mode="Scheduled",
             mode_detail="Scheduled: values change when the query is run",
+            tabs=(("traits:sql_runs", "Runs"),),
+            restart=lambda trait: start_run(trait, SqlRun.Trigger.PERSON),
         )
     )

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audiences.keys import ComputationKeyError
-from audiences.models import ComputationKey, ComputeStatus
+from audiences.models import ComputationKey
 from common.errors import ConflictError, FieldError, InvalidError
 from delivery.models import Connection
 from engine.traits.schedules import DEFAULT, Schedule, read_schedule
@@ -17,13 +17,12 @@ from engine.traits.sql import SQL, Shape
 from profiles.models import ObservedField
 from spaces import audit
 from spaces.models import Space, User
-from traits.models import SqlRun, SqlTrait, Trait
+from traits.models import SqlTrait, Trait
 from traits.services.connections import ConnectionSpec
 from traits.services.definitions import TraitDefinitionError
 from traits.services.sql_columns import columns_of
 from traits.services.sql_preview import COLLECTIONS, preview_query
-from traits.services.sql_runs import start_run
-from traits.services.traits import create_trait, is_locked, update_trait
+from traits.services.traits import create_trait, update_trait
 from traits.services.warehouses import get_warehouse
 
 MOST_TRAITS = 25  # engage-domain.md: SQL traits of a space
@@ -105,22 +104,6 @@ def set_schedule(*, trait: Trait, schedule: Any, changed_by: User | None) -> Sql
             before={"schedule": before}, after={"schedule": row.schedule},
         )  # fmt: skip
     return row
-
-
-@transaction.atomic
-def run_now(*, trait: Trait, run_by: User | None) -> Trait:
-    """Run the query now (Refresh Trait). ConflictError when it is running, or the trait is disabled."""
-    trait = Trait.objects.select_for_update(of=("self",)).select_related("space").get(pk=trait.pk)
-    if not trait.is_enabled:
-        raise ConflictError("Enable the trait first; its query is run then.")
-    if is_locked(trait):
-        raise ConflictError("The query is running already.")
-    if trait.status != ComputeStatus.LIVE:
-        Trait.objects.filter(pk=trait.pk).update(status=ComputeStatus.PREPARING, status_detail="")
-    audit.record(space=trait.space, actor=run_by, action="trait.refreshed", target=trait)
-    start_run(trait, SqlRun.Trigger.PERSON)
-    trait.refresh_from_db()
-    return trait
 
 
 def checked_schedule(schedule: Any) -> Schedule:

@@ -173,7 +173,8 @@ def refresh_trait(*, trait: Trait, refreshed_by: User | None) -> Trait:
     trait.status_detail = ""
     trait.save(update_fields=["status", "status_detail", "updated_at"])
     audit.record(space=trait.space, actor=refreshed_by, action="trait.refreshed", target=trait)
-    origin_of(trait).start(trait)
+    origin = origin_of(trait)
+    (origin.restart or origin.start)(trait)
     return trait
 
 

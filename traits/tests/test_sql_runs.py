@@ -21,8 +21,8 @@ from traits.services.connections import ConnectionSpec, connect
 from traits.services.first_syncs import open_runs, sync_slice
 from traits.services.sql_running import FAILED, work
 from traits.services.sql_runs import claim_run, start_due
-from traits.services.sql_traits import run_now, set_schedule, update_query
-from traits.services.traits import cancel_run, delete_trait, set_enabled
+from traits.services.sql_traits import set_schedule, update_query
+from traits.services.traits import cancel_run, delete_trait, refresh_trait, set_enabled
 from traits.tests.building import shown, values
 from traits.tests.warehouses import fill_file, in_file, make_duckdb, make_sql_trait, run_queries
 
@@ -54,7 +54,7 @@ def calls():
 
 def again(trait, path, new_rows):
     fill_file(path, new_rows)
-    run_now(trait=trait, run_by=None)
+    refresh_trait(trait=trait, refreshed_by=None)
     return run_queries()[0]
 
 
@@ -173,7 +173,7 @@ def test_two_rows_of_one_profile_do_not_change_back_and_forth(space, source, pat
     in_file(path, "CREATE TABLE mails AS SELECT 'A@example.com' AS email, 1 AS n UNION ALL SELECT 'b@example.com', 2")
     trait = make_sql_trait(source=source, query="SELECT * FROM mails")
     run_queries()
-    run_now(trait=trait, run_by=None)
+    refresh_trait(trait=trait, refreshed_by=None)
 
     run = run_queries()[0]
 
@@ -220,7 +220,7 @@ def test_a_table_that_lost_a_column_says_so(source, people, path):
     trait = make_sql_trait(source=source, query="SELECT * FROM customers")
     run_queries()
     in_file(path, "ALTER TABLE customers RENAME plan TO tier")
-    run_now(trait=trait, run_by=None)
+    refresh_trait(trait=trait, refreshed_by=None)
 
     run = run_queries()[0]
 
