@@ -1,7 +1,8 @@
 """Calls out through a real Actions connector: `python -m bench.deliver_mapped [deliver_mapped] [batched]`.
 
-`deliver_mapped`: Braze, one request a call, 15 mapped fields, held against the bare loop of `deliver` with the same
-calls as ready bodies (at least 0.3 of it). `batched` is the same as Braze is set up by default: up to 75 in a request.
+`deliver_mapped`: Braze, one request a call, 15 mapped fields, by one worker, held against the bare loop of `deliver`
+with the same calls as ready bodies (at least 0.3 of it). `batched` is the same as Braze is set up by default: up to 75
+in a request.
 """
 
 # ruff: noqa: PLC0415 - Django is set up before its modules are imported
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 from bench.common import interleaved, line, note, scratch_database
 from bench.deliver import payloads, sink
+from bench.worker import real_worker
 
 ROUNDS = int(os.environ.get("ENGAGE_BENCH_ROUNDS", "5"))
 CALLS = int(os.environ.get("ENGAGE_BENCH_CALLS", "10000"))
@@ -134,8 +136,6 @@ def measure(name: str, connection: Any, url: str, database_url: str) -> None:
     from django.db import connection as database
 
     from bench import bare_deliver
-    from common.http import CurlPool
-    from delivery.services.worker import POOL_CONCURRENCY, Worker
 
     emit(connection)
     bodies = payloads()
@@ -148,18 +148,19 @@ def measure(name: str, connection: Any, url: str, database_url: str) -> None:
 
     def product() -> float:
         emit(connection)
-        with CurlPool(concurrency=POOL_CONCURRENCY, allowed_networks=["127.0.0.0/8"]) as pool:
-            started = time.perf_counter()
-            Worker(pool=pool).run(seconds=120)
-            seconds = time.perf_counter() - started
+        started = time.perf_counter()
+        worker.deliver()
+        seconds = time.perf_counter() - started
         with database.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM delivery_log WHERE outcome = 'delivered'")
             done = cursor.fetchone()[0]
         assert done == CALLS, f"{done} of {CALLS} calls were delivered"
         return done / seconds
 
-    bare()
-    value, limit, ratio = interleaved(ROUNDS, bare, product)
+    with real_worker(database_url) as worker:
+        product()
+        bare()
+        value, limit, ratio = interleaved(ROUNDS, bare, product)
     line(name, value, "calls/s", limit=limit, ratio=ratio)
 
 
@@ -167,7 +168,7 @@ def main(stages: list[str]) -> None:
     with scratch_database("bench_deliver_mapped") as database_url, sink('{"message":"success"}') as url:
         from django.conf import settings
 
-        settings.ENGAGE_SEND_TO = urlsplit(url).netloc
+        settings.ENGAGE_SEND_TO = os.environ["ENGAGE_SEND_TO"] = urlsplit(url).netloc
         connection = make_connection()
         make_people(connection.space_id, CALLS)
         for stage, is_batched in (("deliver_mapped", False), ("batched", True)):

@@ -11,6 +11,8 @@ from engine.jstext import number_text
 
 _MAX_ARRAY_INDEX = 2**32 - 1
 _SCALARS = frozenset({str, bool, int, type(None)})
+# Fractions between these are written alike everywhere; others get exponents at different points.
+_LEAST, _MOST = 1e-3, 1e15
 
 
 def js_json(value: Any) -> bytes:
@@ -26,7 +28,7 @@ def js_json(value: Any) -> bytes:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether msgspec writes the value as JavaScript would: no fractions, no keys that JavaScript would move."""
+    """Whether msgspec writes the value as JavaScript would: no unusual numbers, no keys that JavaScript would move."""
     rest = [value]
     for one in rest:
         kind = type(one)
@@ -38,18 +40,19 @@ def _is_plain(value: Any) -> bool:
                     rest.append(member)
         elif kind is list:
             rest += [member for member in one if type(member) not in _SCALARS]
-        elif kind is float:
+        elif kind is float and not (_LEAST < abs(one) < _MOST and one % 1):
             return False
     return True
 
 
 def _as_javascript(value: Any) -> Any:
     if isinstance(value, dict):
-        indexes = sorted((key for key in value if _is_index(key)), key=int)
-        order = [*indexes, *(key for key in value if not _is_index(key))]
-        return {key: _as_javascript(value[key]) for key in order}
+        if any(map(str.isdecimal, value)):
+            indexes = sorted((key for key in value if _is_index(key)), key=int)
+            value = {key: value[key] for key in dict.fromkeys([*indexes, *value])}
+        return {key: item if type(item) in _SCALARS else _as_javascript(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_javascript(item) for item in value]
+        return [item if type(item) in _SCALARS else _as_javascript(item) for item in value]
     if isinstance(value, float):
         text = number_text(value)
         return None if text in ("NaN", "Infinity", "-Infinity") else msgspec.Raw(text.encode())

@@ -24,14 +24,12 @@ def redact(text: str, secrets: Collection[str]) -> str:
 
 def shown_headers(headers: Mapping[str, str], secrets: Collection[str]) -> Mapping[str, str]:
     """Read-only: headers that were seen before are the same object."""
-    if not secrets:
-        return _shown_plain(tuple(headers.items()))
-    return {name: REDACTED if _tells_secrets(name) else redact(value, secrets) for name, value in headers.items()}
+    return _shown_headers(tuple(headers.items()), tuple(secrets))
 
 
 @lru_cache(maxsize=256)
-def _shown_plain(headers: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    return {name: REDACTED if _tells_secrets(name) else value for name, value in headers}
+def _shown_headers(headers: tuple[tuple[str, str], ...], secrets: tuple[str, ...]) -> Mapping[str, str]:
+    return {name: REDACTED if _tells_secrets(name) else redact(value, secrets) for name, value in headers}
 
 
 @lru_cache(maxsize=1024)

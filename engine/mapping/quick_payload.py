@@ -72,15 +72,19 @@ _SIMPLE: dict[str, Check] = {}
 
 def _check_of(field: Field) -> Check:
     is_text = field.type in _TEXTS
-    if field.allow_null or (field.choice_values is not None and not field.dynamic and (field.multiple or not is_text)):
+    if field.choice_values is not None and not field.dynamic and (field.multiple or not is_text):
         return _ask
     if field.multiple:
         return _texts if is_text else _empty_or_ask
-    if is_text:
-        return _text_check(field)
     if field.type == "object" and field.properties is not None:
         return _object_check(field)
-    return _SIMPLE.get(field.type) or _number_check(field)
+    check = _text_check(field) if is_text else _SIMPLE.get(field.type) or _number_check(field)
+    return _nullable(check) if field.allow_null else check
+
+
+def _nullable(check: Check) -> Check:
+    """Null stays, where a field allows it."""
+    return lambda value: None if value is None else check(value)
 
 
 def _text_check(field: Field) -> Check:
