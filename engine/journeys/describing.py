@@ -29,8 +29,10 @@ class Difference:
     alters_people: bool = False
 
 
-def describe_step(step: Step) -> str:
+def describe_step(step: Step, definition: JourneyDefinition) -> str:
     """What a step does, with its name if it has one, such as: “Bought?” - Split in two: …"""
+    if (target := step.target()) and definition.step(target) is not None:
+        return f"Go on to “{_title_of(target, definition)}”"
     name = step.name.strip()
     return f"“{name}”: {step.sentence()}" if name else step.sentence()
 
@@ -39,7 +41,7 @@ def describe_journey(definition: JourneyDefinition) -> list[str]:
     """The journey from its entry to its last step, a sentence each, in the order of the definition."""
     history = ", also those who did before publication" if definition.entry.use_historical else ""
     sentences = [f"Entry: users who {definition.entry.setting.words()}{history}."]
-    sentences += [f"{_place(definition, step)}: {describe_step(step)}." for step in definition.steps]
+    sentences += [f"{_place(definition, step)}: {describe_step(step, definition)}." for step in definition.steps]
     if definition.exit_setting is not None:
         sentences.append(f"Everybody leaves {durations.in_words(definition.exit_setting)} after entering.")
     if definition.reentry_setting is not None:
@@ -54,14 +56,16 @@ def differences(before: JourneyDefinition, after: JourneyDefinition) -> list[Dif
     found = _settings_differences(before, after) + _entry_differences(before, after)
     for step in after.steps:
         if step.id not in old or old[step.id].type != step.type:
-            sentence = f"Added {describe_step(step)} {_inside(_place(after, step))}."
+            sentence = f"Added {describe_step(step, after)} {_inside(_place(after, step))}."
             found.append(Difference(step=step.id, kind=ADDED, sentence=sentence))
         else:
-            found += _step_differences(old[step.id], step, after)
+            found += _step_differences(old[step.id], step, before, after)
     for step in before.steps:
         if step.id not in new or new[step.id].type != step.type:
             found.append(
-                Difference(step=step.id, kind=REMOVED, sentence=f"Removed {describe_step(step)}.", alters_people=True)
+                Difference(
+                    step=step.id, kind=REMOVED, sentence=f"Removed {describe_step(step, before)}.", alters_people=True
+                )
             )
     return found
 
@@ -110,15 +114,18 @@ def _entry_differences(before: JourneyDefinition, after: JourneyDefinition) -> l
     return found
 
 
-def _step_differences(old: Step, new: Step, definition: JourneyDefinition) -> list[Difference]:
-    title = old.title()
+def _step_differences(
+    old: Step, new: Step, earlier: JourneyDefinition, definition: JourneyDefinition
+) -> list[Difference]:
+    title = old.title() if not old.target() else "Connect to existing step"
     found = []
     if old.after != new.after:
         sentence = f"Moved “{title}” {_inside(_place(definition, new))}."
         found.append(Difference(step=new.id, kind=MOVED, sentence=sentence, alters_people=True))
-    before, after = old.facts(), new.facts()
-    for label in after:
-        if before.get(label, "") != after[label]:
+    before, after = _facts(old, earlier), _facts(new, definition)
+    was, now = old.facts(), new.facts()
+    for label in now:
+        if was.get(label, "") != now[label]:
             sentence = f"“{title}”: {label} changed {_from_to(before.get(label, ''), after[label])}."
             is_text = "name" in label
             found.append(Difference(step=new.id, kind=CHANGED, sentence=sentence, alters_people=not is_text))
@@ -127,6 +134,17 @@ def _step_differences(old: Step, new: Step, definition: JourneyDefinition) -> li
         sentence = f"“{title}”: details changed."
         found.append(Difference(step=new.id, kind=CHANGED, sentence=sentence, alters_people=True))
     return found
+
+
+def _facts(step: Step, definition: JourneyDefinition) -> dict[str, str]:
+    """The facts of a step, with the step that it goes on to by its title."""
+    target = step.target()
+    return step.facts() if not target else {**step.facts(), "target": _title_of(target, definition)}
+
+
+def _title_of(step_id: str, definition: JourneyDefinition) -> str:
+    step = definition.step(step_id)
+    return step_id if step is None else step.title()
 
 
 def _connection_differences(title: str, old: Step, new: Step) -> list[Difference]:

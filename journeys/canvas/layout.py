@@ -12,6 +12,7 @@ from journeys.canvas.model import CanvasModel, Card, Edge, Plus
 from journeys.canvas.overlays import NOTHING, Overlay, StepOverlay
 from journeys.steps.kinds import StepKind
 from journeys.steps.registry import KINDS, kind_of
+from journeys.steps.titles import called
 
 MARGIN = 28
 GAP_X = 28
@@ -187,15 +188,14 @@ class _Layout:
             "title": kind.title,
             "icon": kind.icon,
             "family": kind.family,
-            "name": kind.name_of(step),
+            "name": called(step),
         }
         if kind is KINDS["connect"]:
             target = self.steps.get(str(step.get("to")))
-            target_kind = kind_of(target.get("type")) if target else None
-            return texts | {"name": target_kind.name_of(target) if target and target_kind else "Choose a step"}
+            return texts | {"name": called(target) if target else "Choose a step"}
         return texts | {
             "is_unnamed": not str(step.get("name") or "").strip(),
-            "summary": kind.summary(step, self.overlay.names),
+            "summary": _besides(texts["name"], kind.summary(step, self.overlay.names), kind.title),
             "chips": kind.chips(step, self.overlay.names),
         }
 
@@ -254,10 +254,15 @@ class _Layout:
 
     def _name(self, node: _Node) -> str:
         kind = kind_of(node.step.get("type"))
-        name = kind.name_of(node.step) if kind else str(node.step["id"])
+        name = called(node.step) if kind else str(node.step["id"])
         if node.kind == "branch" and kind:
             return f"{name}, {next((e.name for e in kind.branches(node.step) if e.id == node.branch), node.branch)}"
         return name
+
+
+def _besides(name: str, summary: str, title: str) -> str:
+    """The second line of a card: what the step does, unless its name says that already."""
+    return title if summary == name else summary
 
 
 def _light(nodes: list[_Node]) -> None:

@@ -10,6 +10,7 @@ from engine.journeys.places import Place, branch_ids, entry_of, followers, place
 from journeys.canvas.overlays import NOTHING, Overlay, StepOverlay
 from journeys.steps.kinds import Branch, Chip, StepKind
 from journeys.steps.registry import KINDS, kind_of
+from journeys.steps.titles import called
 
 
 @dataclass(kw_only=True)
@@ -105,15 +106,16 @@ class _Outline:
         kind = kind_of(step.get("type"))
         added = self.overlay.steps.get(step["id"], NOTHING)
         places = places_after(step)
+        name, summary = self._name(step, kind), kind.summary(step, self.overlay.names) if kind else ""
         href = added.href if added.href is not None else self.overlay.href(step["id"]) if self.overlay.href else ""
         return Item(
             id=step["id"],
             type=str(step.get("type", "")),
-            name=self._name(step, kind),
+            name=name,
             title=kind.title if kind else "Unknown type of step",
             icon=kind.icon if kind else "circle-question-mark",
             family=kind.family if kind else "flow",
-            summary=kind.summary(step, self.overlay.names) if kind else "",
+            summary="" if summary == name else summary,
             chips=kind.chips(step, self.overlay.names) if kind else (),
             href=href,
             added=added,
@@ -125,6 +127,5 @@ class _Outline:
     def _name(self, step: Mapping[str, Any], kind: StepKind | None) -> str:
         if kind is KINDS["connect"]:
             target = self.steps.get(str(step.get("to")))
-            other = kind_of(target.get("type")) if target else None
-            return f"Go on at {other.name_of(target)}" if target and other else "Go on at … (choose a step)"
-        return kind.name_of(step) if kind else str(step.get("name") or step["id"])
+            return f"Go on at {called(target)}" if target else "Go on at … (choose a step)"
+        return called(step) if kind else str(step.get("name") or step["id"])

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from common.templatetags._formats import format_compact, format_number
 from journeys.steps.kinds import Names
+
+SHORTENED_FROM = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,3 +57,8 @@ class Overlay:
 
 
 NOTHING = StepOverlay()
+
+
+def counted(number: int) -> str:
+    """A number as the strip of a card has room for it: 99,999, then 100k and 1.3M."""
+    return format_number(number) if number < SHORTENED_FROM else format_compact(number)

@@ -6,6 +6,7 @@ to be unknown; nothing is guessed, and the recorded decision always stands.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -239,7 +240,7 @@ def _found(facts: Mapping[str, Any], *, shows_pii: bool) -> str:
         return f"{facts['count']} found, {OPERATORS[operator]} {number} wanted"
     if "value" in facts:
         value = facts["value"] if shows_pii else masked(facts["value"])
-        return "not set" if facts["isMissing"] else f"is {value}"
+        return "not set" if facts["isMissing"] else f"is {value_words(value)}"
     if "isMember" in facts:
         return "was a member" if facts["isMember"] else "was not a member"
     if "values" in facts:
@@ -247,6 +248,11 @@ def _found(facts: Mapping[str, Any], *, shows_pii: bool) -> str:
     if "missing" in facts:
         return "has no user ID, e-mail address or mobile ID"
     return ""
+
+
+def value_words(value: Any) -> str:
+    """A value of a trait as conditions write it: true and 12 as they are, text in quotation marks."""
+    return f"“{value}”" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _listed(values: Sequence[str], shows_pii: bool) -> str:

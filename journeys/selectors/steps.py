@@ -9,8 +9,8 @@ from typing import Any
 from engine.journeys.places import ENTRY, entry_of, place_of
 from engine.journeys.places import steps_of as steps_in
 from journeys.models import Journey, JourneyStep, JourneyVersion
-from journeys.steps.kinds import Names
 from journeys.steps.registry import kind_of
+from journeys.steps.titles import called
 
 SENDING = frozenset({"send_to_destinations", "show_ad"})
 
@@ -71,10 +71,7 @@ def _facts(step: Mapping[str, Any], ways: Mapping[str, list[str]], rows: Mapping
 
 def title_of(step: Mapping[str, Any]) -> str:
     """What a step is called: its name; a delay without one by what it does."""
-    kind = kind_of(step.get("type"))
-    if step.get("type") == "delay" and not step.get("name"):
-        return kind.summary(step, Names()) if kind else "Delay"
-    return kind.name_of(step) if kind else str(step.get("name") or step.get("type") or step["id"])
+    return called(step)
 
 
 def rows_by_id(journey: Journey) -> dict[int, JourneyStep]:

@@ -22,6 +22,7 @@ from journeys.selectors.journeys import current_of
 from journeys.services.differing import ChangedSteps, changed_steps, sentences
 from journeys.services.keys import SENDING, published_types, step_rows
 from journeys.services.problems import problems_of
+from journeys.steps.titles import called
 
 PAUSE, ARCHIVE = "pause", "archive"
 FINISH, EXIT, MOVE = "finish", "exit", "move:"
@@ -147,11 +148,7 @@ def _groups(
         return ()
     concerned = [step_id for step_id in (*steps.removed, *steps.altered) if step_id in rows]
     counts = _people_at(previous, [rows[step_id].pk for step_id in concerned])
-    targets = tuple(
-        (step["id"], str(step.get("name") or step["type"]))
-        for step in steps_of(version.definition)
-        if step["type"] != "connect"
-    )
+    targets = tuple((step["id"], called(step)) for step in steps_of(version.definition) if step["type"] != "connect")
     found = []
     for step_id in concerned:
         people = counts.get(rows[step_id].pk, 0)
@@ -160,7 +157,7 @@ def _groups(
             found.append(
                 Group(
                     step_id=step_id,
-                    name=str(step.get("name") or step.get("type", "")),
+                    name=called(step),
                     type=str(step.get("type", "")),
                     change="removed" if step_id in steps.removed else "altered",
                     people=people,
@@ -187,7 +184,7 @@ def _keys(version: JourneyVersion, rows: Mapping[str, JourneyStep]) -> tuple[Key
     return tuple(
         KeyUse(
             step_id=step["id"],
-            name=str(step.get("name") or ""),
+            name=called(step),
             key=rows[step["id"]].key if step["id"] in rows else "",
             is_new=step["id"] not in published,
         )
@@ -216,7 +213,7 @@ def _list_problems(
             continue
         for one in _lists_in_creation(row, now):
             detail = (
-                f"The list of {step.get('name') or step['id']} is being created in {one.destination.name} since the "
+                f"The list of {called(step)} is being created in {one.destination.name} since the "
                 "first people arrived. Publish once that is done; it takes at most 10 hours."
             )
             found.append(

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.journeys.editing import targets, title_of
+from engine.journeys.editing import targets
 from engine.journeys.places import place_of
 from journeys.steps.kinds import StepJson, StepKind
+from journeys.steps.titles import called
 
 
 def _fields(step: StepJson, definition: Mapping[str, Any]) -> dict[str, Any]:
     """`targets`: the steps at which this branch may go on."""
     place = place_of(step)
     found = targets(definition, place, ignoring=str(step["id"])) if place else []
-    return {"targets": [(each["id"], title_of(each)) for each in found]}
+    return {"targets": [(each["id"], called(each)) for each in found]}
 
 
 kind = StepKind(

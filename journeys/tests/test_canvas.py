@@ -72,7 +72,7 @@ def test_a_connect_draws_a_line_to_its_target() -> None:
 
     edges = [(edge.source, edge.target) for edge in canvas.edges if edge.kind == "connect"]
     assert edges == [("card-joins", "card-week")]
-    assert card(canvas, "card-joins").name == "Delay"
+    assert card(canvas, "card-joins").name == "Wait 1 week"
 
 
 def test_there_is_a_plus_wherever_a_step_may_be_added() -> None:

@@ -30,7 +30,7 @@ def test_a_branch_that_begins_with_its_condition_has_no_place_before_it() -> Non
     split = outline(every_type())[2]
 
     assert [way.start for way in split.ways] == [None, None, None]
-    assert split.ways[1].items[1].name == "Go on at Delay"
+    assert split.ways[1].items[1].name == "Go on at Wait 1 week"
 
 
 def test_steps_that_nothing_leads_to_come_last() -> None:

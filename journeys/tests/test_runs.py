@@ -258,7 +258,7 @@ def test_values_are_masked_in_explanations_without_the_right(space: Space) -> No
     explanation = lines_of(version, run, ada, shows_pii=False)[-1].explanation
 
     assert explanation is not None
-    assert explanation.facts[0].found == "is a••••@example.com"
+    assert explanation.facts[0].found == "is “a••••@example.com”"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from engine.journeys.places import Place, places_after, step_of
 from journeys.models import JourneyVersion
 from journeys.services import drafts
 from journeys.steps.registry import KINDS
+from journeys.steps.titles import called
 from journeys.views.builder_answers import PAGES, answer, carry_out, edited_version, revision_in, say
 from journeys.views.builder_edits import StepForm, edited_by_op, place_in, targets_in
 from journeys.views.builder_estimates import estimate as count_entries
@@ -194,7 +195,7 @@ def add(request: SpaceRequest, journey_id: str) -> HttpResponse:
         "place_words": dict(places_in_words(version)).get(place, ""),
         "groups": list(groups.items()),
         "targets": [
-            (each["id"], editing.title_of(each))
+            (each["id"], called(each))
             for each in ([] if only_condition else editing.targets(version.definition, place))
         ],
         "clip": clip_of(request),
@@ -220,7 +221,7 @@ def move(request: SpaceRequest, journey_id: str, step_id: str) -> HttpResponse:
         raise Http404("There is no such step that can move.")
     context = _base(request, version) | {
         "step": moved,
-        "title": editing.title_of(moved),
+        "title": called(moved),
         "places": [_offered(place, words) for place, words in _open_places(version, step_id)],
     }
     return render(request, "journeys/builder_move.html", context)
@@ -280,7 +281,7 @@ def _asking(request: SpaceRequest, version: JourneyVersion, step_id: str) -> Htt
     context = _base(request, version) | {
         "view": view_of(request.POST.get("view", request.GET.get("view", ""))),
         "step": asked,
-        "title": editing.title_of(asked),
+        "title": called(asked),
         "choices": choices,
         "all": _going(version, step_id, ""),
     }
@@ -291,9 +292,9 @@ def _asking(request: SpaceRequest, version: JourneyVersion, step_id: str) -> Htt
 
 def _going(version: JourneyVersion, step_id: str, keep: str) -> dict[str, list[str]]:
     found = editing.dependents(version.definition, step_id, keep=keep)
-    by_id = {each["id"]: editing.title_of(each) for each in version.definition["steps"]}
+    by_id = {each["id"]: called(each) for each in version.definition["steps"]}
     return {
-        "steps": [editing.title_of(each) for each in found.steps if each["type"] != "connect"],
+        "steps": [called(each) for each in found.steps if each["type"] != "connect"],
         "connects": [by_id.get(str(each.get("to")), "a step") for each in found.connects],
     }
 

@@ -20,7 +20,9 @@ from journeys.services.sending import destinations_in
 from journeys.steps.durations import UNITS
 from journeys.steps.kinds import StepKind
 from journeys.steps.registry import kind_of
+from journeys.steps.titles import called
 from journeys.views.builder_forms import REENTRY_UNITS, settings_fields
+from journeys.views.settings_facts import settings_facts
 from spaces.access import SpaceRequest
 
 SETTINGS, PROBLEMS, CHANGES = "settings", "problems", "changes"
@@ -57,7 +59,9 @@ def panel_context(
         return {"panel_kind": SETTINGS, "form": fields, "reentry_units": REENTRY_UNITS, "journey_problems": own}
     if panel == CHANGES:
         return {"panel_kind": CHANGES, "edits": edits(version)[:30]}
-    return {"panel_kind": panel or "palette"}
+    return {"panel_kind": panel or "palette"} | (
+        {} if panel or editable else {"settings_facts": settings_facts(version)}
+    )
 
 
 def step_context(
@@ -139,8 +143,8 @@ def places_in_words(version: JourneyVersion) -> list[tuple[Place, str]]:
             continue
         branches = kind.branches(step)
         if branches:
-            words = f"of {title_of(step)}"
+            words = f"of {called(step)}"
             found += [(Place(step["id"], each.id), f"on the branch {each.name} {words}") for each in branches]
         else:
-            found.append((Place(step["id"]), f"after {title_of(step)}"))
+            found.append((Place(step["id"]), f"after {called(step)}"))
     return found

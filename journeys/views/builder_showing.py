@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from audiences.models import Audience
 from destinations.models import Destination
-from engine.journeys.editing import title_of
 from engine.journeys.errors import ERROR, JourneyProblem
 from engine.journeys.places import ENTRY, step_of
 from journeys.canvas.layout import layout
@@ -21,6 +20,7 @@ from journeys.selectors.history import history
 from journeys.services.problems import problems_of
 from journeys.steps.kinds import Names
 from journeys.steps.registry import KINDS
+from journeys.steps.titles import called
 from journeys.views import builder_panels
 from journeys.views.builder_estimates import kept_estimate
 from spaces.access import SpaceRequest, rights
@@ -160,7 +160,7 @@ def shown_problems(
 
 def _title(definition: Mapping[str, Any], problem: JourneyProblem) -> str:
     step = step_of(definition, problem.step) if problem.step else None
-    return title_of(step) if step else "Journey"
+    return called(step) if step else "Journey"
 
 
 def clip_of(request: SpaceRequest) -> list[dict[str, Any]]:

@@ -14,18 +14,21 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from common.errors import ConflictError, FieldError, InvalidError
-from common.templatetags._formats import format_duration, format_number, format_percent
+from common.templatetags._formats import format_duration, format_percent
 from journeys.canvas.layout import layout
-from journeys.canvas.overlays import Figure, Overlay, StepOverlay
+from journeys.canvas.overlays import Figure, Overlay, StepOverlay, counted
 from journeys.models import DryRun, JourneyVersion
+from journeys.selectors.people import people_of
 from journeys.services import dry_runs
 from journeys.services.histories import Traits
 from journeys.steps.kinds import Names
+from journeys.steps.titles import called
 from journeys.views.context import get_journey, journey_url
 from journeys.views.live import names_in
 from journeys.views.testing import tested_version, testing_context
 from journeys.views.testing_showing import masked_body
 from profiles.masking import masked
+from profiles.models import Profile
 from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
 from spaces.models import Role
@@ -156,7 +159,7 @@ def _page(
         name = error.path.strip("/")
         by_field.setdefault(name if name in {"from", "to"} else "form", []).append(error.detail)
     result = run.result if run is not None and run.state == DryRun.State.DONE else None
-    overlay = Overlay(names=names) if not result else dry_run_overlay(result, names)
+    overlay = Overlay(names=names) if not result else dry_run_overlay(result, definition, names)
     context = testing_context(request, version, "dry_run") | {
         "form": form,
         "form_errors": by_field,
@@ -192,16 +195,17 @@ def _form_of(run: DryRun) -> _Form:
     return _Form(start=_typed(run.from_at), end=_typed(run.to_at), traits=Traits(traits))
 
 
-def dry_run_overlay(result: Mapping[str, Any], names: Names) -> Overlay:
+def dry_run_overlay(result: Mapping[str, Any], definition: Mapping[str, Any], names: Names) -> Overlay:
     """People who entered each step, those there at the end, the median time; shares on the branches."""
+    connected = {step["id"] for step in definition["steps"] if step.get("connections")}
     steps: dict[str, StepOverlay] = {}
     branches: dict[tuple[str, str], StepOverlay] = {}
     for step_id, numbers in result["steps"].items():
-        figures = [Figure(label="entered", value=format_number(numbers["entered"]))]
-        if numbers["sent"]:
-            figures.append(Figure(label="sent", value=format_number(numbers["sent"])))
+        figures = [_figure("entered", numbers["entered"])]
+        if numbers["sent"] and step_id in connected:
+            figures.append(_figure("sent", numbers["sent"]))
         if numbers["waiting"]:
-            figures.append(Figure(label="waiting", value=format_number(numbers["waiting"])))
+            figures.append(_figure("waiting", numbers["waiting"]))
         median = numbers["median_seconds"]
         note = f"Median time here {format_duration(median)}" if median else ""
         steps[step_id] = StepOverlay(figures=tuple(figures), note=note, lit=bool(numbers["arrived"]))
@@ -209,13 +213,17 @@ def dry_run_overlay(result: Mapping[str, Any], names: Names) -> Overlay:
         for branch, count in numbers["branches"].items():
             share = format_percent(count / total) if total else ""
             branches[step_id, branch] = StepOverlay(
-                figures=(Figure(label=share, value=format_number(count)),), lit=count > 0
+                figures=(Figure(label=share, value=counted(count), title=f"{count:,}"),), lit=count > 0
             )
     return Overlay(steps=steps, branches=branches, names=names)
 
 
+def _figure(label: str, number: int) -> Figure:
+    return Figure(label=label, value=counted(number), title=f"{number:,} {label}")
+
+
 def _sends(result: Mapping[str, Any], definition: Mapping[str, Any], *, shows_pii: bool) -> list[dict[str, Any]]:
-    titles = {step["id"]: step.get("name") or step["id"] for step in definition["steps"]}
+    titles = {step["id"]: called(step) for step in definition["steps"]}
     return [
         send
         | {
@@ -232,9 +240,14 @@ def _masked_sample(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _samples(request: SpaceRequest, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    segment_ids = [sample["profile"] for sample in result["samples"]]
+    rows = Profile.objects.in_space(request.space).filter(segment_id__in=segment_ids).values_list("segment_id", "id")
+    ids = dict(rows)
+    people = people_of(request.space, ids.values(), shows_pii=request.member.has_pii_access)
     return [
         {
             "profile": sample["profile"],
+            "person": people.get(ids.get(sample["profile"], 0)),
             "url": route_url("profiles:detail", request.space, segment_id=sample["profile"]),
             "trace": [
                 {**entry, "at": datetime.fromisoformat(entry["at"])}

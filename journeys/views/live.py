@@ -11,11 +11,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from common.templatetags.ui import number, percentage
+from common.templatetags.ui import percentage
 from destinations.models import Destination
 from journeys.canvas.layout import layout
 from journeys.canvas.model import CanvasModel
-from journeys.canvas.overlays import Figure, Overlay, StepOverlay
+from journeys.canvas.overlays import Figure, Overlay, StepOverlay, counted
 from journeys.models import Journey, JourneyVersion, VersionState
 from journeys.selectors import analytics, people
 from journeys.selectors.analytics import Basis, DateRange, RangeError
@@ -196,14 +196,15 @@ def _canvas(version: JourneyVersion, steps: list[StepNumbers], lists: _Lists) ->
     names = names_in(version.journey.space, version.definition)
     if version.state == VersionState.DRAFT:
         return layout(version.definition, Overlay(names=names))
+    staying = {step.facts.step_id for step in steps if step.here or not step.joined}
     branches = {
         (step.facts.step_id, branch): StepOverlay(
             figures=(
                 Figure(
-                    value=number(step.branches.get(branch, 0)),
-                    label=percentage(_part(step.branches.get(branch, 0), step)),
+                    value=counted(step.branches.get(branch, 0)),
+                    label=percentage(share) if (share := _part(step.branches.get(branch, 0), step)) is not None else "",
                     href=lists.url(step.facts.step_id, "joined", branch),
-                    title=f"{name}: people sent this way",
+                    title=f"{name}: {step.branches.get(branch, 0):,} people sent this way",
                 ),
             )
         )
@@ -214,7 +215,7 @@ def _canvas(version: JourneyVersion, steps: list[StepNumbers], lists: _Lists) ->
     overlay = Overlay(
         steps={step.facts.step_id: _strip(step, lists) for step in steps},
         branches=branches,
-        href=lambda step_id: lists.url(step_id, "here"),
+        href=lambda step_id: lists.url(step_id, "here" if step_id in staying else "joined"),
         opens="#sheet",
         names=names,
     )
@@ -235,7 +236,7 @@ def _strip(step: StepNumbers, lists: _Lists) -> StepOverlay:
         figures=tuple(
             Figure(
                 label=MARKUP[show],
-                value=number(value),
+                value=counted(value),
                 href=lists.url(facts.step_id, show),
                 title=f"{people.SHOWS[show][0]}: {value:,}",
             )

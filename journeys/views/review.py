@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from common.errors import ConflictError, FieldError, InvalidError
+from engine.journeys.places import step_of
 from journeys.models import JourneyVersion
 from journeys.selectors.journeys import draft_of
 from journeys.services.payload_samples import payload_samples
@@ -19,6 +20,7 @@ from journeys.services.publishing import NotPublishableError, StaleReviewError, 
 from journeys.services.review import ARCHIVE, EXIT, FINISH, MOVE, PAUSE, PublishReview
 from journeys.services.review import review as make_review
 from journeys.services.scenarios import failing
+from journeys.steps.titles import called
 from journeys.views.context import get_journey, journey_context, journey_url
 from journeys.views.diffing import diff_canvas
 from journeys.views.live import names_in
@@ -89,7 +91,11 @@ def _page(
             people={group.step_id: group.people for group in found.groups},
         ),
         "problems": [
-            {"problem": problem, "url": _place(request, draft, problem.step)}
+            {
+                "problem": problem,
+                "title": called(step) if (step := step_of(draft.definition, problem.step or "")) else "",
+                "url": _place(request, draft, problem.step),
+            }
             for problem in found.errors + found.warnings
         ],
         "actions": _actions(found, given.get("previous_action", PAUSE)),

@@ -12,8 +12,9 @@ from common.templatetags._formats import format_duration
 from engine.conditions.evidence import Evidence
 from engine.journeys.running import PositionState
 from engine.journeys.steps.base import ENTRY
-from engine.journeys.tracing import TraceEntry
+from engine.journeys.tracing import LEFT, SENT, TraceEntry
 from journeys.canvas.overlays import Overlay, StepOverlay
+from journeys.selectors.explaining import value_words
 from journeys.services.testing import TestCall, TestResult
 from journeys.steps.kinds import Names
 from profiles.masking import masked, masked_identifier
@@ -66,9 +67,11 @@ class Decision:
     icon: str
     facts: list[Fact]
     calls: list[ShownCall]
+    note: str = ""
 
 
 def decisions(result: TestResult, *, shows_pii: bool) -> list[Decision]:
+    """What was decided and done. That a step was left is not said: the next line and the cards tell where to."""
     return [
         Decision(
             entry=entry,
@@ -76,9 +79,17 @@ def decisions(result: TestResult, *, shows_pii: bool) -> list[Decision]:
             icon=ICONS.get(entry.kind, "circle-dot"),
             facts=list(facts_of(entry.evidence, shows_pii=shows_pii)) if entry.evidence else [],
             calls=[shown_call(call, shows_pii=shows_pii) for call in result.calls.get(number, ())],
+            note=_unconnected(result, entry),
         )
         for number, entry in enumerate(result.trace)
+        if entry.kind != LEFT
     ]
+
+
+def _unconnected(result: TestResult, entry: TraceEntry) -> str:
+    if entry.kind != SENT or getattr(result.simulation.plan.steps[entry.step_id].step, "connections", ()):
+        return ""
+    return "No destination is connected to this step: nothing would go out."
 
 
 def facts_of(evidence: Evidence, *, shows_pii: bool, depth: int = 0) -> Iterator[Fact]:
@@ -101,7 +112,11 @@ def _found(facts: Mapping[str, Any], *, shows_pii: bool) -> str:
         operator, number = next(iter(facts["wanted"].items()))
         return f"{facts['count']} found, {WORDS[operator]} {number} wanted"
     if "value" in facts:
-        return "not set" if facts["isMissing"] else f"is {facts['value'] if shows_pii else masked(facts['value'])}"
+        return (
+            "not set"
+            if facts["isMissing"]
+            else f"is {value_words(facts['value'] if shows_pii else masked(facts['value']))}"
+        )
     if "isMember" in facts:
         return "is a member" if facts["isMember"] else "is not a member"
     if "values" in facts:

@@ -18,10 +18,10 @@ from journeys.selectors.overview import status_of
 from journeys.services import lifecycle
 from journeys.services.differing import sentences, value_changes
 from journeys.services.naming import MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH
-from journeys.steps.durations import duration_words
 from journeys.views.context import chosen_version, get_journey, journey_context, journey_url
 from journeys.views.diffing import diff_canvas
 from journeys.views.live import names_in
+from journeys.views.settings_facts import settings_facts
 from spaces.access import SpaceRequest, space_view
 
 MOST_CHANGES = 500
@@ -86,7 +86,7 @@ class DetailsForm(ProductForm):
         label="Name", max_length=MAX_NAME_LENGTH, help_text="The keys of its steps stay as they are when you rename."
     )
     description = forms.CharField(
-        label="Description", required=False, max_length=MAX_DESCRIPTION_LENGTH, widget=forms.Textarea
+        label="Description", required=False, max_length=MAX_DESCRIPTION_LENGTH, widget=forms.Textarea(attrs={"rows": 3})
     )
 
 
@@ -107,29 +107,9 @@ def settings(request: SpaceRequest, journey_id: str) -> HttpResponse:
         else:
             messages.success(request, "The journey was saved.")
             return redirect("journeys:settings", space=request.space.slug, journey_id=journey.public_id)
-    given = version.definition.get("settings") or {}
-    entry = version.definition.get("entry") or {}
     context = journey_context(request, journey, version, "settings") | {
         "form": form,
-        "facts": [
-            {"label": "Exit", "value": _after(given.get("exit_after"), "after entry", "Never: people stay for ever")},
-            {"label": "Re-entry", "value": _after(given.get("reentry_after"), "after an exit", "Off: once a person")},
-            {
-                "label": "Historical data",
-                "value": "Used for the entry condition"
-                if entry.get("use_historical")
-                else "Not used: only events from publishing on",
-            },
-            {
-                "label": "Version exclusion",
-                "value": "On: people of earlier versions never enter" if version.excludes_earlier else "Off",
-            },
-        ],
+        "facts": settings_facts(version),
         "was_published": version.published_at is not None,
     }
     return render(request, "journeys/settings.html", context, status=422 if form.errors else 200)
-
-
-def _after(duration: Any, after: str, otherwise: str) -> str:
-    words = duration_words(duration)
-    return f"{words} {after}" if words else otherwise

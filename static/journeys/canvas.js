@@ -1,10 +1,15 @@
 // The canvas: puts the cards at their places, pans, zooms (+ - 0), walks along the edges with the arrow keys.
 import { isTyping, mount } from "../js/dom.js";
+import { Finder } from "./finding.js";
+import { Overview } from "./overview.js";
 
-const LEAST = 0.25;
+const LEAST = 0.18;
 const MOST = 1.6;
 const STEP = 1.2;
 const PADDING = 24;
+// Below these scales cards show less, larger.
+const FAR = 0.55;
+const VERY_FAR = 0.36;
 
 /** Cards come with data-x and data-y: the content policy lets only scripts set styles. */
 export function placeCards(plane) {
@@ -31,8 +36,12 @@ export class Canvas {
     this.y = 0;
     this.scale = 1;
     placeCards(this.plane);
+    this.overview = new Overview(this);
     if (!this.restore()) this.start();
     this.listen();
+    new Finder(this);
+    const selected = this.plane.querySelector("[data-selected]");
+    if (selected) this.reveal(selected);
   }
 
   get plane() {
@@ -46,6 +55,7 @@ export class Canvas {
   /** After a swap: the new plane where the old one was. */
   refresh() {
     placeCards(this.plane);
+    this.overview.draw();
     this.apply();
   }
 
@@ -71,6 +81,9 @@ export class Canvas {
     this.viewport.style.backgroundPosition = `${this.x}px ${this.y}px`;
     const dots = 20 * this.scale * (this.scale < 0.5 ? 2 : 1);
     this.viewport.style.backgroundSize = `${dots}px ${dots}px`;
+    plane.toggleAttribute("data-far", this.scale < FAR);
+    plane.toggleAttribute("data-very-far", this.scale < VERY_FAR);
+    this.overview.show();
     if (this.level) this.level.textContent = `${Math.round(this.scale * 100)} %`;
     if (this.key) sessionStorage.setItem(this.key, JSON.stringify({ x: this.x, y: this.y, scale: this.scale }));
     this.element.dispatchEvent(new CustomEvent("canvas:moved", { bubbles: true }));
@@ -125,6 +138,13 @@ export class Canvas {
     this.apply();
   }
 
+  /** Pans so that a point of the plane is in the middle. */
+  center(x, y) {
+    this.x = this.viewport.clientWidth / 2 - x * this.scale;
+    this.y = this.viewport.clientHeight / 2 - y * this.scale;
+    this.apply();
+  }
+
   /** Where a point of the window is on the plane. */
   at(clientX, clientY) {
     const box = this.viewport.getBoundingClientRect();
@@ -160,7 +180,7 @@ export class Canvas {
 
   down(event) {
     if (event.button !== 0 && event.button !== 1) return;
-    if (event.target.closest("[data-no-pan], .canvas__tools")) return;
+    if (event.target.closest("[data-no-pan], .canvas__tools, .canvas__map, .canvas__find")) return;
     if (event.shiftKey && this.plane.matches("[data-editable]")) return;
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.moved = false;

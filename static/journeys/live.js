@@ -11,7 +11,8 @@ mount("[data-opens-dialog]", (holder) => {
 // The publish review: says how many people each choice concerns; nobody finishes on an archived version.
 mount("[data-review]", (form) => {
   const summary = form.querySelector("[data-review-summary]");
-  const words = { finish: "finish", exit: "exit", move: "move" };
+  const words = { finish: "finish on the version before", move: "move to the new version", exit: "exit" };
+  const one = { finish: "finishes on the version before", move: "moves to the new version", exit: "exits" };
   const update = () => {
     const archives = form.querySelector("[name='previous_action'][value='archive']")?.checked ?? false;
     const totals = { finish: 0, move: 0, exit: 0 };
@@ -23,7 +24,7 @@ mount("[data-review]", (form) => {
       totals[select.value.split(":")[0]] += Number(row.dataset.people);
     }
     const parts = Object.entries(totals).filter(([, count]) => count > 0);
-    summary.textContent = parts.map(([name, count]) => `${count.toLocaleString("en-US")} ${words[name]}`).join(", ");
+    summary.textContent = parts.map(([name, count]) => `${count.toLocaleString("en-US")} ${count === 1 ? one[name] : words[name]}`).join(", ");
   };
   form.addEventListener("change", update);
   update();

@@ -36,7 +36,7 @@ def test_a_journey_is_told_from_the_entry_to_the_end():
         "After “Wait 3 days”: “Bought?”: Split in two: performed “Order Completed” at least 1 time.",
         "After “Bought?”, branch Buyers: “See the ad”: Show an ad through 1 destination, remove after 1 week.",
         "After “Bought?”, branch Others: “Test”: Split by chance: A 50 %, B 50 %.",
-        "After “Test”, branch A: Go on to ad.",
+        "After “Test”, branch A: Go on to “See the ad”.",
         "After “Test”, branch B: “By interest”: Split into branches: x, y.",
         "After “By interest”, branch x: “Did Order Completed”: "
         "Wait until: performed “Order Completed” at least 1 time.",
