@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delivery.services.trait_sources import Option, TraitSource, add_source
 from engine.traits import KINDS
+from engine.traits.predictions import KIND as PREDICTION
 from engine.traits.sql import SQL
 from profiles.models import USERS
 from spaces.models import Space
@@ -18,6 +19,7 @@ def offer() -> None:
     """Called once, when the app is ready."""
     add_source(TraitSource(kind="computed", label="Computed traits", find=_computed))
     add_source(TraitSource(kind=SQL, label=LABELS[SQL], find=_sql))
+    add_source(TraitSource(kind=PREDICTION, label=LABELS[PREDICTION], find=_predictions))
 
 
 def _computed(space: Space, text: str, shows_pii: bool) -> list[Option]:
@@ -40,3 +42,10 @@ def _sql(space: Space, text: str, shows_pii: bool) -> list[Option]:
         if text.lower() in f"{column} {trait.name}".lower()
     ]
     return sorted(found, key=lambda option: option["value"])[:MOST]
+
+
+def _predictions(space: Space, text: str, shows_pii: bool) -> list[Option]:
+    rows = Trait.objects.in_space(space).live().filter(kind=PREDICTION)
+    if text:
+        rows = rows.filter(key__icontains=text) | rows.filter(name__icontains=text)
+    return [{"value": trait.key, "label": trait.key, "hint": trait.name} for trait in rows.order_by("key")[:MOST]]

@@ -1,8 +1,8 @@
 """The process in which a model learns: `python -m traits.services.predict_child FOLDER`.
 
-It reads `train.npz` and `test.npz` (ids, labels, figures; no pickles) and `topics.json`, writes `result.json`: either
-`{"model": …, "report": …}` or `{"error": sentence}`. A process of its own: its memory and threads end with it, and
-the workers of the product never import scikit-learn.
+It reads `train.npz` and `test.npz` (ids, labels, figures, cutoffs; no pickles) and `topics.json`, writes
+`result.json`: either `{"model": …, "report": …}` or `{"error": sentence}`. A process of its own: its memory and threads
+end with it, and the workers of the product never import scikit-learn.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def run(folder: Path) -> dict[str, Any]:
     samples = []
     for name in ("train.npz", "test.npz"):
         with np.load(folder / name, allow_pickle=False) as stored:
-            samples.append(Samples(stored["ids"], stored["labels"], stored["figures"]))
+            samples.append(Samples(stored["ids"], stored["labels"], stored["figures"], stored["cutoffs"]))
     topics = [(words, positions) for words, positions in json.loads((folder / "topics.json").read_text())]
     model, report = learn(samples[0], samples[1], topics)
     return {"model": model, "report": report}

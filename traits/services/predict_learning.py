@@ -32,16 +32,18 @@ _NEARLY = 1e-5
 
 
 class Samples:
-    """Rows of people as of a cut-off: `ids`, `labels` (0 or 1) and `figures`, a column for each feature."""
+    """Rows of people as of cut-offs: `ids`, `labels` (0 or 1), `figures` (a column for each feature), and `cutoffs`, a
+    number for each that grows with time."""
 
-    def __init__(self, ids: Floats, labels: Floats, figures: Floats) -> None:
-        self.ids, self.labels, self.figures = ids, labels, figures
+    def __init__(self, ids: Floats, labels: Floats, figures: Floats, cutoffs: Floats) -> None:
+        self.ids, self.labels, self.figures, self.cutoffs = ids, labels, figures, cutoffs
 
     def with_(self, other: Samples) -> Samples:
         return Samples(
             np.concatenate([self.ids, other.ids]),
             np.concatenate([self.labels, other.labels]),
             np.concatenate([self.figures, other.figures]),
+            np.concatenate([self.cutoffs, other.cutoffs]),
         )
 
 
@@ -128,11 +130,13 @@ def _calibrated(kind: str, samples: Samples) -> tuple[_Fitted, tuple[float, floa
     folds = GroupKFold(n_splits=FOLDS)
     unseen = np.zeros(len(samples.labels))
     for kept, left_out in folds.split(samples.figures, samples.labels, samples.ids):
-        part = Samples(samples.ids[kept], samples.labels[kept], samples.figures[kept])
+        part = Samples(samples.ids[kept], samples.labels[kept], samples.figures[kept], samples.cutoffs[kept])
         unseen[left_out] = _Fitted(kind, part).probabilities(samples.figures[left_out])
     slope, offset = calibration(unseen, samples.labels)
     loss = log_loss(samples.labels, sigmoid(slope * logit(unseen) + offset), labels=[0, 1])
-    return _Fitted(kind, samples), (slope, offset), float(loss)
+    # How many do it changes with time: the newest days are nearest to those that are predicted.
+    newest = samples.cutoffs == samples.cutoffs.max()
+    return _Fitted(kind, samples), calibration(unseen[newest], samples.labels[newest]), float(loss)
 
 
 def calibration(scores: Floats, labels: Floats) -> tuple[float, float]:

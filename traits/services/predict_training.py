@@ -173,13 +173,15 @@ def _learn_apart(
     folder = root / f"run-{run.pk}-{run.attempts}"
     folder.mkdir(parents=True)
     try:
-        np.savez(folder / "test.npz", ids=test.ids, labels=test.labels, figures=test.figures)
-        np.savez(
-            folder / "train.npz",
-            ids=np.concatenate([table.ids for table in tables]),
-            labels=np.concatenate([table.labels for table in tables]),
-            figures=np.concatenate([table.figures for table in tables]),
-        )
+        # The tables are there newest first; cut-offs count up with time, the test's is the last.
+        for name, parts, last in (("test.npz", [test], len(tables)), ("train.npz", tables, len(tables) - 1)):
+            np.savez(
+                folder / name,
+                ids=np.concatenate([table.ids for table in parts]),
+                labels=np.concatenate([table.labels for table in parts]),
+                figures=np.concatenate([table.figures for table in parts]),
+                cutoffs=np.concatenate([np.full(len(table.ids), last - back) for back, table in enumerate(parts)]),
+            )
         (folder / "topics.json").write_text(json.dumps(topics))
         _wait(folder, is_wanted)
         result: dict[str, Any] = json.loads((folder / "result.json").read_text())

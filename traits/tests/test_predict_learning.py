@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from traits.services import predict_learning
 from traits.services.predict_child import main
@@ -21,10 +22,18 @@ from traits.services.predict_learning import (
 from traits.services.predict_scoring import Scorer, logit, sigmoid
 from traits.services.predict_storing import DamagedModelError, packed, unpacked
 
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As in the process in which models learn; threads of several test runs would wait for each other."""
+    with threadpool_limits(limits=1):
+        yield
+
+
 TOPICS = [("first", [0, 1]), ("second", [2])]
 
 
-def samples(seed: int, rows: int = 1_500) -> Samples:
+def samples(seed: int, rows: int = 1_000, *, cutoff: int = 0) -> Samples:
     """What counts is whether the first figure is known, and two others together."""
     dice = np.random.default_rng(seed)
     figures = dice.exponential(10, size=(rows, 3)).astype(np.float32)
@@ -32,7 +41,7 @@ def samples(seed: int, rows: int = 1_500) -> Samples:
     odds = np.where(np.isnan(figures[:, 0]), 2.0, -2.0)
     odds = odds + np.where((figures[:, 1] > 7) == (figures[:, 2] > 7), 1.5, -1.5)
     labels = (dice.random(rows) < sigmoid(odds)).astype(np.float32)
-    return Samples(np.arange(rows), labels, figures)
+    return Samples(np.arange(rows), labels, figures, np.full(rows, cutoff))
 
 
 @pytest.mark.parametrize("kind", [LOGISTIC, BOOSTING])
@@ -46,7 +55,7 @@ def test_stored_numbers_score_as_the_model_does(kind):
 
 
 def test_a_model_is_chosen_learned_and_measured_on_other_days():
-    model, report = learn(samples(1), samples(2, rows=800), TOPICS)
+    model, report = learn(samples(1), samples(2, rows=800, cutoff=1), TOPICS)
 
     assert model["kind"] == report["model"] == BOOSTING
     assert report["auc"] > 0.85
@@ -66,6 +75,18 @@ def test_figures_that_tell_nothing_give_everybody_the_average():
     assert 0.44 < report["auc"] < 0.56
     assert scores.std() < 0.03
     assert abs(scores.mean() - 0.2) < 0.03
+
+
+def test_scores_follow_the_newest_days():
+    """When three times as many do it as before, probabilities are those of now."""
+    older, newer, test = samples(1), samples(2, cutoff=1), samples(3, cutoff=2)
+    rare = np.random.default_rng(4).random(len(older.labels)) < 0.3
+    older.labels = older.labels * rare
+    model, report = learn(older.with_(newer), test, TOPICS)
+
+    predicted = sum(decile["predicted"] * decile["people"] for decile in report["deciles"]) / 1_000
+    assert abs(predicted - float(test.labels.mean())) < 0.05
+    assert model["kind"] == report["model"]
 
 
 def test_calibration_finds_the_line_that_was_bent():

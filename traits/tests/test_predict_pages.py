@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audiences.models import ComputeStatus
+from delivery.services.trait_sources import trait_options
 from spaces.models import AuditEntry
 from tests import factories
 from traits.models import PredictionModel, PredictionRun, Trait
@@ -175,6 +176,14 @@ def test_a_profile_shows_its_score(client, space):
     text = client.get(url("profile_traits", space, segment_id=profile.segment_id)).content.decode()
 
     assert trait.name in text
+
+
+def test_pickers_offer_predictions_in_a_group_of_their_own(space):
+    """F022."""
+    make_prediction(space=space)
+
+    offered = trait_options(space, text="likely", shows_pii=True)
+    assert [(one["value"], one["group"]) for one in offered] == [("likely_to_order", "Predictive traits")]
 
 
 def test_who_may_only_look_cannot_retrain(client_for, viewer, space):
