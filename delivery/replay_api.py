@@ -15,7 +15,7 @@ from delivery.models import ReplayItem, ReplayRun
 from delivery.selectors import dead_letters, tracing
 from delivery.selectors.calls import CallRow, get_call
 from delivery.selectors.dead_letters import Selection
-from delivery.selectors.lookups import dead_selection, shows
+from delivery.selectors.lookups import dead_selection, shows, told
 from delivery.selectors.reasons import reason
 from delivery.selectors.replays import ITEM_STATES, find_run, item_page
 from delivery.serializers import CallSerializer
@@ -154,6 +154,7 @@ class DeadLettersView(SpaceAPIView):
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Calls that failed for good or were skipped while their destination was off, by reason and connection."""
         groups = dead_letters.groups(self.space, dead_selection(self.space, request.query_params.get))
+        groups = told(self.member, groups)
         return Response(
             {
                 "total": sum(group.calls for group in groups),
@@ -212,7 +213,7 @@ class ReplayPreviewView(ReplaySelectionView):
                         "requests": [show(made) for made in one.requests],
                         "problem": one.problem,
                     }
-                    for one in found.samples
+                    for one in told(self.member, found.samples)
                 ],
             }
         )

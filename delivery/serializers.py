@@ -148,7 +148,7 @@ class CallSerializer(serializers.Serializer[CallRow]):
     kind = serializers.CharField()
     attempts = serializers.IntegerField()
     reason = serializers.CharField(allow_null=True)
-    detail = serializers.CharField(allow_null=True)
+    detail = serializers.SerializerMethodField()
     response_status = serializers.IntegerField(source="answered", allow_null=True)
     duration_ms = serializers.IntegerField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -158,6 +158,10 @@ class CallSerializer(serializers.Serializer[CallRow]):
 
     def get_next_attempt_at(self, row: CallRow) -> str | None:
         return None if row.next_attempt_at is None or row.is_held else row.next_attempt_at.isoformat()
+
+    def get_detail(self, row: CallRow) -> str | None:
+        shown: str | None = self.context["show"](row.detail)
+        return shown
 
     def get_payload(self, row: CallRow) -> dict[str, Any]:
         shown: dict[str, Any] = self.context["show"](row.event)

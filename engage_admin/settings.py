@@ -266,6 +266,8 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Tasks that share a database connection (engage_admin/celery.py closes it sooner, by age or when it is broken).
 CELERY_DB_REUSE_MAX = 1_000
+# What hides personal data in the audit trail.
+PERSONAL_DATA_MASK = "profiles.masking.masked"
 # Called before every evaluation, in its transaction: computed traits, which conditions read.
 COMPUTATION_PRECEDER = "traits.services.compute.precede"
 # Called with every evaluation, in its transaction: the journeys move the people it concerns.

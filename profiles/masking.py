@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
+
 MASK = "••••"
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# An e-mail address inside of a text.
+ADDRESS = re.compile(r"[^@\s\"'<>&=,;:/?]+(?:@|%40)[^@\s\"'<>&=,;:/?]+\.[A-Za-z]{2,}")
 PERSONAL_KEYS = frozenset(
     {
         *("email", "phone", "name", "username", "firstname", "lastname", "middlename", "fullname", "nickname"),
@@ -22,16 +26,27 @@ def masked_identifier(id_type: str, value: str) -> str:
 
 
 def masked(value: Any, key: str = "") -> Any:
-    """A copy of a JSON value with personal data masked: by the name of its key, or because it is an e-mail address."""
+    """A copy of a JSON value with personal data masked: by the name of its key, or because it is an e-mail address.
+
+    Also inside of texts: bodies of requests are JSON, and sentences of a vendor hold addresses somewhere.
+    """
     if re.sub(r"[^a-z0-9]", "", key.lower()) in PERSONAL_KEYS and value not in (None, "", False, True):
         return _masked(value) if isinstance(value, str) else MASK
     if isinstance(value, dict):
         return {name: masked(item, str(name)) for name, item in value.items()}
     if isinstance(value, list):
         return [masked(item) for item in value]
-    if isinstance(value, str) and EMAIL.fullmatch(value):
-        return _masked(value)
-    return value
+    return masked_text(value) if isinstance(value, str) else value
+
+
+def masked_text(text: str) -> str:
+    """A text with the personal data in it masked: that of JSON, and e-mail addresses anywhere."""
+    if text[:1] in {"{", "["}:
+        try:
+            return msgspec.json.encode(masked(msgspec.json.decode(text))).decode()
+        except msgspec.DecodeError:
+            pass
+    return ADDRESS.sub(lambda found: _masked(found[0].replace("%40", "@")), text)
 
 
 def _masked(value: str) -> str:

@@ -44,7 +44,10 @@ SECTIONS = (
         label="Settings",
         icon="settings",
         route="spaces:settings",
-        owns=("spaces", "profiles", "ingest", "delivery:debugger", "delivery:debugger_call"),
+        owns=(
+            *("spaces", "profiles", "ingest", "delivery:debugger", "delivery:debugger_call"),
+            *("traits:warehouses", "traits:warehouse_new", "traits:warehouse"),
+        ),
     ),
 )
 

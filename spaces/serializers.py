@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from spaces.entitlements import ENGAGE, Plan, includes, plan_of
 from spaces.models import ApiToken, AuditEntry, Member, Role, Source, Space, SpaceKind, Workspace
+from spaces.personal import shown_to
 from spaces.services.tokens import NewToken
 
 
@@ -141,10 +144,18 @@ class NewTokenSerializer(serializers.Serializer[NewToken]):
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditEntry]):
     actor = serializers.CharField(source="actor.email", read_only=True, allow_null=True, default=None)
-    before = serializers.JSONField(read_only=True)
-    after = serializers.JSONField(read_only=True)
+    before = serializers.SerializerMethodField()
+    after = serializers.SerializerMethodField()
 
     class Meta:
         model = AuditEntry
         fields = ["id", "at", "actor", "action", "object_type", "object_id", "object_name", "before", "after"]
         read_only_fields = fields
+
+    @extend_schema_field(OpenApiTypes.ANY)
+    def get_before(self, entry: AuditEntry) -> Any:
+        return shown_to(self.context["member"], entry.before)
+
+    @extend_schema_field(OpenApiTypes.ANY)
+    def get_after(self, entry: AuditEntry) -> Any:
+        return shown_to(self.context["member"], entry.after)

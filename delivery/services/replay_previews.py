@@ -39,7 +39,7 @@ class LeftOut:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Sample:
     """One call: what was sent (None: no request could be built then), and what would be sent now.
 

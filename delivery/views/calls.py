@@ -17,7 +17,7 @@ from delivery.models import Connection, Outcome
 from delivery.selectors import books, tracing
 from delivery.selectors.calls import CallFilter, CallRow, attempts_of, call_page, exchanges_of, get_call
 from delivery.selectors.computations import facts_of
-from delivery.selectors.lookups import KINDS, FilterError, call_filter, shows
+from delivery.selectors.lookups import KINDS, FilterError, call_filter, shows, told
 from delivery.selectors.reasons import reason as reason_words
 from delivery.services import single_calls
 from delivery.services.calls import UnknownConnectorError, connector_of
@@ -80,7 +80,7 @@ def calls(request: SpaceRequest) -> HttpResponse:
         )
     shown = {
         "page": page,
-        "rows": page.rows,
+        "rows": told(request.member, page.rows),
         "error": error,
         "wanted": wanted,
         "statuses": items,
@@ -131,7 +131,7 @@ def call(request: SpaceRequest, call_id: int) -> HttpResponse:
     )
     attempts = [
         {"attempt": attempt, "exchanges": show(exchanges_of(attempt.exchange))}
-        for attempt in attempts_of(request.space, row.id)
+        for attempt in told(request.member, attempts_of(request.space, row.id))
     ]
     # A failed last attempt is among the attempts already.
     last = show(row.exchanges) if row.status != Outcome.FAILED or not attempts else []
@@ -179,7 +179,7 @@ def find_call(request: SpaceRequest, call_id: int) -> CallRow:
     row = get_call(request.space, call_id)
     if row is None:
         raise Http404("There is no such call in this space; it may be past its retention.")
-    return row
+    return told(request.member, [row])[0]
 
 
 def _person(request: SpaceRequest, profile: Profile | None) -> dict[str, Any] | None:

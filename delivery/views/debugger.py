@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET
 from common.errors import InvalidError
 from delivery.models import Connection, Outcome
 from delivery.selectors.calls import CallRow, attempts_of, exchanges_of, get_call
-from delivery.selectors.lookups import shows
+from delivery.selectors.lookups import shows, told
 from delivery.selectors.messages import STATUSES
 from delivery.selectors.outgoing import (
     KINDS,
@@ -148,14 +148,14 @@ def _find(request: SpaceRequest, call_id: int) -> CallRow | None:
             .filter(pk=row.connection_id)
             .first()
         )
-    return row
+    return told(request.member, [row])[0] if row is not None else None
 
 
 def _rows(request: SpaceRequest, rows: list[CallRow], wanted: Outgoing) -> list[dict[str, Any]]:
     show = shows(request.member)
     here = reverse("delivery:debugger", kwargs={"space": request.space.slug})
     found = []
-    for row in rows:
+    for row in told(request.member, rows):
         event = row.event
         found.append(
             {
@@ -208,7 +208,7 @@ def _detail(request: SpaceRequest, row: CallRow) -> dict[str, Any]:
         "now": timezone.now(),
     }
     if shown["tab"] == "where":
-        attempts = attempts_of(request.space, row.id)
+        attempts = told(request.member, attempts_of(request.space, row.id))
         shown |= {
             "attempts": [{"attempt": one, "exchanges": show(exchanges_of(one.exchange))} for one in attempts],
             "exchanges": show(row.exchanges) if row.status != Outcome.FAILED or not attempts else [],

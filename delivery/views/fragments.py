@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from delivery.models import Connection
 from delivery.selectors import books
 from delivery.selectors.calls import CallFilter, call_page
-from delivery.selectors.lookups import find_connection
+from delivery.selectors.lookups import find_connection, told
 from delivery.services.destination_traits import always_sent
 from delivery.views.common import calls_url
 from delivery.views.pages import equation
@@ -32,7 +32,7 @@ def connection_recent(request: SpaceRequest, connection_id: str) -> HttpResponse
     counted = books.books_of([connection])[connection.pk]
     shown = {
         "connection": connection,
-        "rows": call_page(request.space, CallFilter(connection=connection), size=RECENT).rows,
+        "rows": told(request.member, call_page(request.space, CallFilter(connection=connection), size=RECENT).rows),
         "books": counted,
         "terms": equation(request, counted, connection),
         "all_url": calls_url(request, connection=connection.public_id),

@@ -17,7 +17,7 @@ from common.errors import InvalidError
 from delivery.selectors import overview_scope
 from delivery.selectors.calls import CallRow
 from delivery.selectors.event_delivery import event_delivery, samples, sent_and_said
-from delivery.selectors.lookups import shows
+from delivery.selectors.lookups import shows, told
 from delivery.selectors.messages import behind, message_page
 from delivery.selectors.overview import (
     DELIVERED,
@@ -102,6 +102,7 @@ def destination_events(request: SpaceRequest, destination_id: str) -> HttpRespon
     destination = _destination(request, destination_id)
     choice, problem = _choice(request, destination=destination)
     found = event_delivery(choice.scope)
+    told(request.member, [error.sample for error in found.errors if error.sample is not None])
     show = shows(request.member)
     errors = []
     for error in found.errors:
@@ -152,7 +153,7 @@ def messages(request: SpaceRequest) -> HttpResponse:
         "code": code or "",
         "reason": _words(step, code),
         "page": page,
-        "rows": page.rows,
+        "rows": told(request.member, page.rows),
         "total": total,
         "back_url": _overview_url(request, choice),
     }
@@ -263,7 +264,7 @@ def _panel(request: SpaceRequest, choice: Choice, found: Overview, step: str, co
             "line": line,
             "url": _messages_url(request, _narrowed(choice, line), step, code or (_code(line) or None)),
             "more_url": "?" + choice.query(step=step, reason=_code(line), metric=_metric(request)),
-            "samples": [_sample(row, show) for row in samples(choice.scope, step, _code(line))]
+            "samples": [_sample(row, show) for row in told(request.member, samples(choice.scope, step, _code(line)))]
             if line.reason is not None and request.GET.get("samples") == line.reason.code
             else None,
             "samples_url": "?" + choice.query(step=step, samples=_code(line), metric=_metric(request)),

@@ -17,7 +17,7 @@ from delivery.models import ReplayRun
 from delivery.selectors import books, dead_letters
 from delivery.selectors.calls import CallFilter, call_page
 from delivery.selectors.dead_letters import Selection
-from delivery.selectors.lookups import FilterError, dead_selection, shows
+from delivery.selectors.lookups import FilterError, dead_selection, shows, told
 from delivery.selectors.reasons import reason as reason_words
 from delivery.selectors.replays import ITEM_STATES, counts_by_state, find_run, item_page
 from delivery.services import replay_runs
@@ -36,7 +36,7 @@ FILTERS = ("connection", "destination", "reason", "person", "profile", "message_
 def dead_letter_list(request: SpaceRequest) -> HttpResponse:
     """Calls that failed for good or were skipped: grouped by reason, and one by one."""
     selection, error = _selection(request)
-    groups = dead_letters.groups(request.space, selection)
+    groups = told(request.member, dead_letters.groups(request.space, selection))
     by_reason: dict[str, dict[str, Any]] = {}
     kept = kept_query(request, FILTERS)
     for group in groups:
@@ -62,7 +62,7 @@ def dead_letter_list(request: SpaceRequest) -> HttpResponse:
         "error": error,
         "reasons": sorted(by_reason.values(), key=lambda entry: -entry["calls"]),
         "page": page,
-        "rows": page.rows,
+        "rows": told(request.member, page.rows),
         "total": total,
         "query": {name: request.GET.get(name, "") for name in FILTERS},
         "kept": urlencode(kept),
@@ -111,7 +111,7 @@ def replay_new(request: SpaceRequest) -> HttpResponse:
                 "event": show(sample.event),
                 "requests": [show(one) for one in sample.requests],
             }
-            for sample in (found.samples if found else [])
+            for sample in told(request.member, found.samples if found else [])
         ],
         "words": words,
         "error": error,

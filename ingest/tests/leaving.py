@@ -30,6 +30,7 @@ from traits.models import Trait, TraitValue
 from traits.tests.building import ORDERS
 
 EMAIL, USER, NAME, ANONYMOUS = "Ann.Leaver@Example.com", "user-7291", "Annabella Leaver", "anon-5512-77"
+RAN = {"ok": True, "differences": [], "at": "2026-05-01T12:00:00Z", "version": 1, "revision": 1}
 WHERE = {"version": 1, "collection": "users", "where": {"event": "Order Completed"}}
 
 
@@ -143,7 +144,7 @@ class World:
         )
 
     def _journeys(self) -> None:
-        wait = {"id": "s1", "type": "delay", "duration": {"days": 1}, "next": None}
+        wait = {"id": "s1", "type": "delay", "after": "entry", "duration": {"days": 1}}
         self.version = make_live_journey(space=self.space, definition=make_definition(wait), computes=False)
         for profile in (self.ann, self.bob):
             run = Run.objects.create(
@@ -164,17 +165,17 @@ class World:
                 joined_at=timezone.now(),
             )
         JourneyScenario.objects.create(
-            journey=self.version.journey, name="Ann", request={"profile": f"user_id:{USER}"}, expected={}, result={}
+            journey=self.version.journey, name="Ann", request={"profile": f"user_id:{USER}"}, expected={}, result=RAN
         )
         DryRun.objects.create(
             space=self.space,
             version=self.version,
-            definition={},
+            definition=self.version.definition,
             revision=1,
             from_at=timezone.now(),
             to_at=timezone.now(),
-            state="done",
-            result={"samples": [{"payload": {"userId": USER}}]},
+            state="cancelled",
+            result={"samples": [{"payload": {"userId": USER, "email": EMAIL}}]},
         )
 
     def _copies(self) -> None:

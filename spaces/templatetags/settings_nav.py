@@ -7,6 +7,7 @@ from typing import Any
 from django import template
 
 from spaces.context import route_url
+from spaces.entitlements import missing_feature
 from spaces.models import Space
 
 register = template.Library()
@@ -17,6 +18,7 @@ PAGES = (
     ("destinations", "Destinations", "destinations:list"),
     ("members", "Members", "spaces:members"),
     ("tokens", "API tokens", "spaces:tokens"),
+    ("warehouses", "Warehouses", "traits:warehouses"),
     ("identity", "Identity resolution", "profiles:identity_rules"),
     ("debugger", "Debugger", "delivery:debugger"),
     ("filters", "Event filters", "profiles:event_filters"),
@@ -31,7 +33,7 @@ def settings_tabs(context: template.Context, current: str) -> list[dict[str, Any
     return [
         {"label": label, "url": url, "active": slug == current}
         for slug, label, route in PAGES
-        if (url := route_url(route, space))
+        if (url := route_url(route, space)) and not missing_feature(space.workspace, route.partition(":")[0])
     ]
 
 

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET
 
 from common.keyset import keyset_page
 from spaces.access import SpaceRequest, space_view
-from spaces.models import AuditEntry
+from spaces.models import AuditEntry, Member
+from spaces.personal import shown_to
 from spaces.selectors import audit_entries, audit_nouns, members_of
 
 RANGES = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days", "": "All time"}
@@ -34,7 +35,7 @@ def audit_trail(request: SpaceRequest) -> HttpResponse:
     page = keyset_page(entries, after=request.GET.get("after", ""), before=request.GET.get("before", ""), size=50)
     shown = {
         "page": page,
-        "rows": [_row(entry) for entry in page.rows],
+        "rows": [_row(entry, request.member) for entry in page.rows],
         "filters": filters,
         "is_filtered": any(filters.values()),
         "nouns": audit_nouns(request.space),
@@ -44,9 +45,9 @@ def audit_trail(request: SpaceRequest) -> HttpResponse:
     return render(request, "spaces/audit_trail.html", shown)
 
 
-def _row(entry: AuditEntry) -> dict[str, Any]:
+def _row(entry: AuditEntry, member: Member) -> dict[str, Any]:
     """The entry with its changes: `[{"field", "before", "after"}]`, None where there is no such side."""
-    before, after = entry.before or {}, entry.after or {}
+    before, after = shown_to(member, entry.before or {}), shown_to(member, entry.after or {})
     noun, _, verb = entry.action.partition(".")
     changes = [
         {"field": key, "before": _shown(before, key), "after": _shown(after, key)}
