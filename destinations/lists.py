@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from destinations.config import DestinationConfig
 from destinations.kit.batches import chunks
@@ -137,7 +138,7 @@ def _filtered(
     for entry in entries:
         judgement = apply_rules(config.filters, entry.event, is_retry=entry.is_retry)
         if judgement.stopped is None:
-            passed.append(replace(entry, event=judgement.event))
+            passed.append(msgspec.structs.replace(entry, event=judgement.event))
             verdicts.append(None)
         else:
             passed.append(None)

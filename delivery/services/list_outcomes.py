@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,7 +44,8 @@ WITH given AS (
     WHERE g.outcome = 'delivered' AND NOT g.is_add AND m.space_id = g.space_id AND m.connection_id = g.connection_id
       AND m.profile_id = g.profile_id AND m.id_type = g.id_type AND m.id_value = g.id_value
 )
-SELECT outcome, coalesce(reason, ''), kind, created_at, count(*) FROM logged GROUP BY 1, 2, 3, 4
+SELECT outcome, coalesce(reason, ''), kind, date_bin('5 minutes', created_at, '2000-01-01 00:00:00+00'), count(*)
+FROM logged GROUP BY 1, 2, 3, 4
 """
 RETRY = """
 UPDATE list_change c SET attempts = g.attempts, first_attempt_at = g.first_attempt_at,
@@ -63,8 +63,7 @@ ON CONFLICT DO NOTHING
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A pending change of one list entry that belongs to a run."""
 
     id: int
@@ -78,8 +77,7 @@ class Entry:
     first_attempt_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryResult:
+class EntryResult(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one entry. `outcome` None: to be tried again at `next_attempt_at`."""
 
     entry: Entry
@@ -127,7 +125,14 @@ class EntryResult:
         )
 
     def row(self) -> dict[str, Any]:
-        is_delivered = self.outcome == Outcome.DELIVERED
+        """As the statements read it; what is not told is NULL."""
+        if self.outcome == Outcome.DELIVERED:
+            return {
+                "i": self.entry.id,
+                "attempts": self.attempts,
+                "outcome": self.outcome,
+                "status": self.verdict.status,
+            }
         detail = self.verdict.detail.replace("\x00", "\ufffd")
         if self.outcome == Outcome.FAILED and self.verdict.outcome == "retry":
             detail = f"{retries.GAVE_UP} {detail}"
@@ -135,8 +140,8 @@ class EntryResult:
             "i": self.entry.id,
             "attempts": self.attempts,
             "outcome": self.outcome,
-            "reason": None if is_delivered else self.verdict.code,
-            "detail": None if is_delivered else detail,
+            "reason": self.verdict.code,
+            "detail": detail,
             "status": self.verdict.status,
             "first_attempt_at": self.first_attempt_at,
             "next_attempt_at": self.next_attempt_at,

@@ -20,6 +20,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
+from common.collecting import uncollected
 from common.http import CurlPool, TransportError
 from common.locks import LockClass
 from delivery.models import Connection, FirstSync, ListSync
@@ -150,7 +151,7 @@ class _Run:
             clock=self._clock, record=partial(list_outcomes.record, sync=self.sync, connection=self.connection)
         )
         try:
-            with outbox.plain_plans():
+            with outbox.plain_plans(), uncollected():
                 error, is_over = self._work(deadline)
             self.recorder.collect(timeout=None)
         finally:

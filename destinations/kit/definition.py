@@ -80,8 +80,7 @@ class Audience:
     space_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListEntry:
+class ListEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One person in a batch of a list: `event` is the audience call of the entry. `is_retry`: it was sent before."""
 
     message_id: str
