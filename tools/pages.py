@@ -35,6 +35,7 @@ from tools.acts import (
 )
 from tools.journey_places import make_journeys
 from tools.list_places import make_lists
+from tools.prediction_places import make_predictions
 
 VISITOR = "visitor"
 VIEWER = "viewer"
@@ -58,6 +59,7 @@ class Page:
 AUDIENCE = "/s/{space}/audiences/{audience}/"
 DESTINATION = "/s/{space}/destinations/{destination}/"
 TRAIT = "/s/{space}/traits/{trait}/"
+PREDICTION = "/s/{space}/traits/{prediction}/"
 JOURNEY = "/s/{space}/journeys/{journey}/"
 TESTED = "/s/{space}/journeys/{draft_journey}/"
 SHEET = AUDIENCE + "?panel=connection:{connection}"
@@ -138,6 +140,19 @@ PAGES = [
     ),
     Page(name="trait-add-destination", path="/s/{space}/traits/{text_trait}/destinations/add/"),
     Page(name="trait-connect", path="/s/{space}/traits/{text_trait}/destinations/add/{destination}/"),
+    Page(
+        name="prediction-new",
+        path="/s/{space}/traits/new/",
+        act=click("trait-builder.kind-prediction", then="trait-builder.horizon"),
+    ),
+    Page(name="prediction", path=PREDICTION + "prediction/"),
+    Page(name="prediction-overview", path=PREDICTION),
+    Page(
+        name="prediction-builder",
+        path=PREDICTION + "builder/",
+        act=click("trait-builder.run", then="trait-builder.readiness"),
+    ),
+    Page(name="prediction-thin", path="/s/{space}/traits/{thin_prediction}/prediction/"),
     Page(name="journeys", path="/s/{space}/journeys/"),
     Page(name="journeys-none", path="/s/{empty}/journeys/"),
     Page(name="journeys-no-match", path="/s/{space}/journeys/?q=nothing+like+it"),
@@ -363,6 +378,7 @@ def places(product: Product) -> Places:
     empty = product.api("POST", "spaces/", {"name": "Empty", "kind": "dev"})
     product.wait("a failed call", lambda: api("GET", "deliveries/?status=failed&limit=1")["results"])
     product.wait_idle()
+    predictions = make_predictions(product, api)
     made = make_journeys(product, api, destination=crm["id"])
     replay = api("POST", "replays/", {"destination": refused["id"], "reason": "400", "rate": 20})
     alert = api("POST", "alerts/", {"kind": "delivery_rate", "destination": refused["id"], "least": 1, "hours": 24})
@@ -394,6 +410,7 @@ def places(product: Product) -> Places:
             "journey": named("journeys/", "Newsletter readers who shop")["id"],
             "draft_journey": named("journeys/", "Invite to the loyalty club")["id"],
             **made,
+            **predictions,
             "call": str(api("GET", "deliveries/?status=delivered&limit=1")["results"][0]["id"]),
             "failed_call": str(api("GET", "deliveries/?status=failed&limit=1")["results"][0]["id"]),
             "source": named("sources/", "Website")["id"],
