@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from traits.views import builder, connections, predict, traits
+from traits.views import builder, connections, predict, sql, traits, warehouses
 
 ONE = "traits/<str:trait_id>/"
 app_name = "traits"
+WAREHOUSE = "settings/warehouses/<str:warehouse_id>/"
 urlpatterns = [
+    path("settings/warehouses/", warehouses.warehouse_list, name="warehouses"),
+    path("settings/warehouses/new/", warehouses.warehouse_new, name="warehouse_new"),
+    path(WAREHOUSE, warehouses.warehouse, name="warehouse"),
+    path(f"{WAREHOUSE}test/", warehouses.warehouse_test, name="warehouse_test"),
+    path(f"{WAREHOUSE}delete/", warehouses.warehouse_delete, name="warehouse_delete"),
     path("traits/", traits.trait_list, name="list"),
     path("traits/new/", builder.new, name="new"),
+    path("traits/sql/new/", sql.new, name="sql_new"),
     path("traits/of-profile/<str:segment_id>/", traits.profile_traits, name="profile_traits"),
     path(ONE, traits.overview, name="overview"),
     path(f"{ONE}builder/", builder.builder, name="builder"),
@@ -19,6 +26,9 @@ urlpatterns = [
     path(f"{ONE}prediction/", predict.prediction_page, name="prediction"),
     path(f"{ONE}prediction/live/", predict.prediction_live, name="prediction_live"),
     path(f"{ONE}prediction/retrain/", predict.retrain, name="prediction_retrain"),
+    path(f"{ONE}runs/", sql.runs, name="sql_runs"),
+    path(f"{ONE}runs/live/", sql.runs_live, name="sql_runs_live"),
+    path(f"{ONE}schedule/", sql.schedule, name="sql_schedule"),
     path(f"{ONE}values/", traits.values, name="values"),
     path(f"{ONE}settings/", traits.settings, name="settings"),
     path(f"{ONE}enabled/", traits.toggle, name="toggle"),

@@ -11,6 +11,7 @@ from destinations import catalog
 from destinations.models import Destination
 from destinations.selectors import matching_mappings
 from profiles.models import ACCOUNTS
+from spaces.models import Space
 from traits.models import Trait
 from traits.services.connections import live_connections
 
@@ -66,6 +67,12 @@ def connectable(trait: Trait) -> list[Destination]:
 def _takes(destination: Destination, trait: Trait) -> bool:
     definition = catalog.definition(destination.connector)
     return definition is not None and definition.is_selectable(is_of_accounts=trait.collection == ACCOUNTS)
+
+
+def event_destinations(space: Space) -> list[Destination]:
+    """Event destinations of the space by name: a trait is no list (F065)."""
+    rows = Destination.objects.in_space(space).filter(deleted_at=None).order_by("name")
+    return [row for row in rows if is_event_type(row)]
 
 
 def is_event_type(destination: Destination) -> bool:

@@ -28,7 +28,7 @@ from traits.services.connections import ConnectionSpec
 from traits.services.definitions import TraitDefinitionError
 from traits.services.origins import origin_named
 from traits.services.traits import create_trait, update_trait
-from traits.views import drafts
+from traits.views import drafts, sql
 from traits.views.drafts import Draft
 from traits.views.surface import Outcome, Surface, answer, carry_out, page_context, problems_of
 from traits.views.traits import get_trait, trait_context
@@ -176,6 +176,8 @@ def _edit_surface(request: SpaceRequest, trait: Trait, draft: Draft) -> Surface:
 def builder(request: SpaceRequest, trait_id: str) -> HttpResponse:
     """The definition as a sentence; every button posts the whole form here, `op` says what it does."""
     trait = get_trait(request, trait_id)
+    if sql.is_sql(trait):
+        return sql.query(request, trait)
     draft = _edit_draft(request, trait)
     surface = _edit_surface(request, trait, draft)
     if request.method == "GET":
@@ -219,5 +221,7 @@ def _copy(request: SpaceRequest, draft: Draft, *, name: str) -> HttpResponse:
 def clone(request: SpaceRequest, trait_id: str) -> HttpResponse:
     """New, prefilled with a trait's definition and options. Nothing is created until it is said so there."""
     trait = get_trait(request, trait_id)
+    if sql.is_sql(trait):
+        return redirect(f"{reverse('traits:sql_new', kwargs={'space': request.space.slug})}?from={trait.public_id}")
     draft = drafts.draft_of(trait.definition, include_historical=trait.include_historical)
     return _copy(request, draft, name=f"{trait.name} (copy)")

@@ -21,10 +21,12 @@ from traits.models import Trait
 from traits.selectors import traits as selectors
 from traits.selectors.connections import connection_rows
 from traits.selectors.masking import masked_value, shown_common, shown_distribution, shown_values
+from traits.selectors.sql import common_by_column, schedule_of, sql_trait
 from traits.selectors.values import common_values, distribution, profiles_with
 from traits.services import traits as services
 from traits.services.consumers import consumers
 from traits.services.origins import origin_of
+from traits.services.sql_columns import columns_of
 
 PAGE_SIZE = 50
 # Tabs of a trait in their order; an app above adds its own page by its route.
@@ -46,6 +48,7 @@ def get_trait(request: SpaceRequest, public_id: str) -> Trait:
 def trait_context(request: SpaceRequest, trait: Trait, tab: str) -> dict[str, Any]:
     """What every page of one trait shows: its header and tabs."""
     run = selectors.open_run(trait)
+    row = sql_trait(trait)
     return {
         "trait": trait,
         "kind_label": selectors.kind_label(trait),
@@ -55,6 +58,8 @@ def trait_context(request: SpaceRequest, trait: Trait, tab: str) -> dict[str, An
             for route, label in (*TABS[:2], *origin_of(trait).tabs, *TABS[2:])
             if (url := route_url(route, request.space, trait_id=trait.public_id))
         ],
+        "sql": row,
+        "schedule": schedule_of(row) if row else None,
         "run": run,
         "percent": progress_percent(run),
         "is_locked": run is not None,
@@ -90,6 +95,7 @@ def overview(request: SpaceRequest, trait_id: str) -> HttpResponse:
         "rows": connection_rows(trait),
         "sentence": selectors.describe(trait),
         "common": shown_common(common_values(trait), trait=trait, shows_pii=request.member.has_pii_access),
+        "columns": common_by_column(trait, shows_pii=request.member.has_pii_access),
     }
     return render(request, "traits/trait_overview.html", context)
 
@@ -114,11 +120,15 @@ def values(request: SpaceRequest, trait_id: str) -> HttpResponse:
     position = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0
     people, following = profiles_with(trait, after=position, limit=PAGE_SIZE)
     shows_pii = request.member.has_pii_access
+    columns = columns_of(trait)
+    column = next((one for one in columns if one == request.GET.get("column")), columns[0] if columns else "")
     context = trait_context(request, trait, "values") | {
+        "column": column,
+        "column_tabs": [{"label": one, "url": f"?column={one}", "active": one == column} for one in columns],
         "people": shown_values(people, trait=trait, shows_pii=shows_pii),
         "following": following,
         "is_first": position == 0,
-        "distribution": shown_distribution(distribution(trait), trait=trait, shows_pii=shows_pii)
+        "distribution": shown_distribution(distribution(trait, column=column), trait=trait, shows_pii=shows_pii)
         if position == 0
         else None,
     }
