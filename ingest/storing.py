@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from engine.events import Call, epoch_ms
 from engine.identity import NO_IDENTIFIERS, Extracted, Issue, Rules
 from ingest.inbound import Mark, Message
 from ingest.merging import merge_profiles
+from ingest.message_keys import claim_keys
 from ingest.resolving import Resolved, bind, extract_all, new_ids, new_segment_id, resolve
 from profiles.models import EventType
 from profiles.services.traits import TraitState, TraitWrite, lock_traits, store_traits
@@ -110,7 +110,7 @@ def admit(space_id: int, messages: Sequence[Message], *, now: datetime) -> Admit
         else:
             accepted.append(message)
     fresh: list[Message] = []
-    for message, is_new in zip(accepted, _claim_keys(space_id, accepted, now), strict=True):
+    for message, is_new in zip(accepted, claim_keys(space_id, accepted, now), strict=True):
         tally.count(space_id, message, 1 if is_new else 2)
         if not is_new:
             tally.mark(message, Mark(message.position, DUPLICATE))
@@ -120,32 +120,6 @@ def admit(space_id: int, messages: Sequence[Message], *, now: datetime) -> Admit
             fresh.append(message)
     rules, found = extract_all(space_id, fresh)
     return Admitted(space_id=space_id, fresh=fresh, rules=rules, found=found, tally=tally)
-
-
-def _claim_keys(space_id: int, messages: Sequence[Message], now: datetime) -> list[bool]:
-    """Whether each message is the first with its messageId. Keys go in sorted, so that workers cannot deadlock."""
-    keys = [
-        sha256(message.message_id.encode()).hexdigest()[:32] if message.is_named and message.message_id else ""
-        for message in messages
-    ]
-    named = {key for key in keys if key}
-    if not named:
-        return [True] * len(keys)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH given AS MATERIALIZED (SELECT key FROM unnest(%s::uuid[]) AS given(key) ORDER BY key), "
-            "taken AS (INSERT INTO message_key (space_id, key, received_at) SELECT %s, key, %s FROM given "
-            "ON CONFLICT DO NOTHING RETURNING key) "
-            "SELECT replace(key::text, '-', '') FROM given WHERE key NOT IN (SELECT key FROM taken)",
-            ["{" + ",".join(sorted(named)) + "}", space_id, now],
-        )
-        seen = {row[0] for row in cursor.fetchall()}
-    verdicts: list[bool] = []
-    for key in keys:
-        verdicts.append(not key or key not in seen)
-        if key:
-            seen.add(key)
-    return verdicts
 
 
 def store(admitted: Admitted, *, is_alone: bool, now: datetime) -> None:
