@@ -326,7 +326,7 @@ ENGAGE_WAREHOUSE_SECONDS = env_int("ENGAGE_WAREHOUSE_SECONDS", 300)
 ENGAGE_WAREHOUSE_RUNS = env_int("ENGAGE_WAREHOUSE_RUNS", 2)
 ENGAGE_WAREHOUSE_ROWS = env_int("ENGAGE_WAREHOUSE_ROWS", 25_000_000)
 # Folders whose DuckDB files queries may read, and the memory of one query there.
-ENGAGE_WAREHOUSE_FOLDERS = env_list("ENGAGE_WAREHOUSE_FOLDERS", "")
+ENGAGE_WAREHOUSE_FOLDERS = env_list("ENGAGE_WAREHOUSE_FOLDERS", str(ENGAGE_DATA / "warehouses"))
 ENGAGE_WAREHOUSE_MEMORY_MB = env_int("ENGAGE_WAREHOUSE_MEMORY_MB", 512)
 
 # How often each alert rule is looked at (seconds).

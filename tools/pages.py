@@ -36,6 +36,7 @@ from tools.acts import (
 from tools.journey_places import make_journeys
 from tools.list_places import make_lists
 from tools.prediction_places import make_predictions
+from tools.sql_places import make_warehouses
 
 VISITOR = "visitor"
 VIEWER = "viewer"
@@ -60,6 +61,7 @@ AUDIENCE = "/s/{space}/audiences/{audience}/"
 DESTINATION = "/s/{space}/destinations/{destination}/"
 TRAIT = "/s/{space}/traits/{trait}/"
 PREDICTION = "/s/{space}/traits/{prediction}/"
+SQL = "/s/{space}/traits/{sql}/"
 JOURNEY = "/s/{space}/journeys/{journey}/"
 TESTED = "/s/{space}/journeys/{draft_journey}/"
 SHEET = AUDIENCE + "?panel=connection:{connection}"
@@ -153,6 +155,23 @@ PAGES = [
         act=click("trait-builder.run", then="trait-builder.readiness"),
     ),
     Page(name="prediction-thin", path="/s/{space}/traits/{thin_prediction}/prediction/"),
+    Page(name="sql-new", path="/s/{space}/traits/sql/new/"),
+    Page(name="sql-new-none", path="/s/{empty}/traits/sql/new/"),
+    Page(name="sql-trait", path=SQL),
+    Page(name="sql-query", path=SQL + "builder/", act=click("sql.run-preview", then="sql.rows")),
+    Page(name="sql-runs", path=SQL + "runs/"),
+    Page(name="sql-runs-failed", path="/s/{space}/traits/{failed_sql}/runs/"),
+    Page(name="sql-values", path=SQL + "values/"),
+    Page(name="warehouses", path=SETTINGS + "warehouses/"),
+    Page(name="warehouses-none", path="/s/{empty}/settings/warehouses/"),
+    Page(name="warehouse-choose", path=SETTINGS + "warehouses/new/"),
+    Page(
+        name="warehouse-new",
+        path=SETTINGS + "warehouses/new/?connector=postgresql",
+        act=click("warehouse.save", then="warehouse.form"),
+    ),
+    Page(name="warehouse", path=SETTINGS + "warehouses/{warehouse}/"),
+    Page(name="warehouse-failed", path=SETTINGS + "warehouses/{failed_warehouse}/"),
     Page(name="journeys", path="/s/{space}/journeys/"),
     Page(name="journeys-none", path="/s/{empty}/journeys/"),
     Page(name="journeys-no-match", path="/s/{space}/journeys/?q=nothing+like+it"),
@@ -379,6 +398,7 @@ def places(product: Product) -> Places:
     product.wait("a failed call", lambda: api("GET", "deliveries/?status=failed&limit=1")["results"])
     product.wait_idle()
     predictions = make_predictions(product, api)
+    warehouses = make_warehouses(product, api)
     made = make_journeys(product, api, destination=crm["id"])
     replay = api("POST", "replays/", {"destination": refused["id"], "reason": "400", "rate": 20})
     alert = api("POST", "alerts/", {"kind": "delivery_rate", "destination": refused["id"], "least": 1, "hours": 24})
@@ -411,6 +431,7 @@ def places(product: Product) -> Places:
             "draft_journey": named("journeys/", "Invite to the loyalty club")["id"],
             **made,
             **predictions,
+            **warehouses,
             "call": str(api("GET", "deliveries/?status=delivered&limit=1")["results"][0]["id"]),
             "failed_call": str(api("GET", "deliveries/?status=failed&limit=1")["results"][0]["id"]),
             "source": named("sources/", "Website")["id"],
