@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.urls.resolvers import RoutePattern
+from rest_framework.exceptions import APIException
 from rest_framework.test import APIClient
 
-from spaces.models import Space, User
+from profiles.models import ExternalId
+from spaces import access
+from spaces.api_base import SpaceAPIView
+from spaces.models import Role, Space, User
+from tests.factories import make_member, make_profile, make_token
+from tests.rights import RIGHTS, rights_of
+
+METHODS = ("get", "post", "put", "patch", "delete")
 
 VALUES = {"int": "1", "slug": "abcdefghij", "str": "abcdefghij", "uuid": "0" * 8 + "-0000-0000-0000-" + "0" * 12}
 # Reached without signing in: signing in itself, what machines call, and the demo's receiver.
@@ -79,64 +91,131 @@ def test_anonymous_gets_401_from_every_operation(space: Space) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_outsider_gets_404_on_every_page(
-    method: str, space: Space, outsider: User, client_for: Callable[[User], Client]
+def test_outsider_gets_404_from_every_page_and_operation(
+    space: Space, outsider: User, client_for: Callable[[User], Client], api_for: Callable[..., APIClient]
 ) -> None:
-    send = getattr(client_for(outsider), method)
+    browser, api = client_for(outsider), api_for(outsider)
 
-    statuses = {route: send(_address(route, space.slug)).status_code for route in PAGES}
-
-    assert {route: status for route, status in statuses.items() if status != 404} == {}
-
-
-@pytest.mark.parametrize("method", ["get", "post", "patch", "put", "delete"])
-def test_outsider_gets_404_on_every_operation(
-    method: str, space: Space, outsider: User, api_for: Callable[..., APIClient]
-) -> None:
-    send = getattr(api_for(outsider), method)
-
-    statuses = {route: send(_address(route, space.slug), {}, format="json").status_code for route in OPERATIONS}
-
-    assert {route: status for route, status in statuses.items() if status != 404} == {}
-
-
-# What a read-only member may post: leaving the workspace, reading their own alerts, and looking at what a definition
-# would match.
-OPEN_TO_VIEWERS = ("settings/members/<int:member_id>/remove/", "alerts/seen/", "preview/", "/explain/", "/estimate/")
-
-
-def test_read_only_member_cannot_post_to_any_page(
-    space: Space, viewer: User, client_for: Callable[[User], Client]
-) -> None:
-    client = client_for(viewer)
-    closed = [route for route in PAGES if not route.endswith(OPEN_TO_VIEWERS)]
-
-    answers = {route: client.post(_address(route, space.slug)) for route in closed}
-
-    wrong = {
-        route: answer.status_code
-        for route, answer in answers.items()
-        if answer.status_code != 403 or "does not allow you to" not in answer.content.decode()
+    statuses = {
+        f"{method} {route}": getattr(api if _is_operation(route) else browser, method)(
+            _address(route, space.slug)
+        ).status_code
+        for route in [*PAGES, *OPERATIONS]
+        for method in _methods(route)
     }
-    assert wrong == {}
+
+    assert {call: status for call, status in statuses.items() if status != 404} == {}
 
 
-@pytest.mark.parametrize("method", ["post", "patch", "put", "delete"])
-def test_read_only_member_cannot_change_by_any_operation(
-    method: str, space: Space, viewer: User, api_for: Callable[..., APIClient]
+def _listed(route: str) -> str:
+    """An address as the table of rights lists it."""
+    short = route.replace("api/v1/spaces/<slug:space>/", "api/").replace("s/<slug:space>/", "")
+    return re.sub(r"<[^>]*>", "*", short)
+
+
+def _methods(route: str) -> list[str]:
+    """The methods of an operation; of a page to read and to change."""
+    view = getattr(resolve(_address(route, "acme-dev")).func, "cls", None)
+    return ["get", "post"] if view is None else [name for name in METHODS if hasattr(view, name)]
+
+
+class _LetIn(APIException):
+    """The guard let the caller in; what the view would do is no matter of rights."""
+
+    status_code = 299
+
+
+@pytest.fixture
+def _guards_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages and operations stop behind their guards, which makes thousands of calls cheap."""
+    guard = SpaceAPIView.initial
+
+    def let_in(self: SpaceAPIView, *args: Any, **kwargs: Any) -> None:
+        guard(self, *args, **kwargs)
+        raise _LetIn
+
+    monkeypatch.setattr(access, "once", lambda _request, _act: HttpResponse(status=_LetIn.status_code))
+    monkeypatch.setattr(SpaceAPIView, "initial", let_in)
+
+
+# Whom the guard lets in where the service decides: everybody may leave the workspace, and revoke a token of their own.
+DECIDED_WITHIN = {"settings/members/*/remove/": Role.READ_ONLY, "settings/tokens/*/revoke/": Role.USER}
+
+
+@pytest.mark.usefixtures("_guards_only")
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_has_the_rights_of_the_table(
+    role: Role, space: Space, client_for: Callable[[User], Client], api_for: Callable[..., APIClient]
 ) -> None:
-    send = getattr(api_for(viewer, space), method)
-    closed = [route for route in OPERATIONS if not route.endswith(OPEN_TO_VIEWERS)]
+    user = make_member(workspace=space.workspace, role=role).user
+    browser, api = client_for(user), api_for(user, space)
+    wrong: list[str] = []
 
-    answers = {route: send(_address(route, space.slug), {}, format="json") for route in closed}
+    for route in [*PAGES, *OPERATIONS]:
+        to_read, to_change = rights_of(_listed(route))
+        to_change = DECIDED_WITHIN.get(_listed(route), to_change)
+        for method in _methods(route):
+            needed = to_read if method == "get" else to_change
+            expected = _LetIn.status_code if access.RANKS[role] >= access.RANKS[needed] else 403
+            client = api if _is_operation(route) else browser
+            answer = getattr(client, method)(_address(route, space.slug))
+            if answer.status_code != expected:
+                wrong.append(f"{method} {_listed(route)}: {answer.status_code}, the table says {expected}")
+            elif expected == 403 and "does not allow you to" not in answer.content.decode():
+                wrong.append(f"{method} {_listed(route)}: the refusal does not say what is missing")
 
-    wrong = {
-        route: answer.status_code
-        for route, answer in answers.items()
-        if answer.status_code != 403 or answer.json()["code"] != "permission_denied"
-    }
-    assert wrong == {}
+    assert wrong == []
+
+
+def test_the_table_of_rights_lists_what_there_is() -> None:
+    known = {_listed(route) for route in [*PAGES, *OPERATIONS]}
+    listed = [route for routes in RIGHTS.values() for route in routes]
+
+    assert sorted(set(listed) - known) == []
+    assert len(listed) == len(set(listed))
+
+
+PROFILE_API = [route for route in ROUTES if route.startswith(("v1/spaces/", "v1/namespaces/"))]
+
+
+def _profile_call(route: str, space: Space) -> str:
+    parts = {"space_id": space.public_id, "collection": "users", "lookup": "user_id:ada"}
+    return "/" + re.sub(r"<\w+:(\w+)>", lambda found: parts[found[1]], route)
+
+
+@pytest.mark.parametrize(
+    ("who", "read", "change"),
+    [
+        ("owner", 200, 200),
+        ("admin", 200, 200),
+        ("editor", 200, 403),
+        ("viewer", 200, 403),
+        ("outsider", 404, 404),
+        ("", 401, 401),
+    ],
+)
+def test_the_profile_api_lets_in_whom_it_should(
+    who: str, read: int, change: int, space: Space, request: pytest.FixtureRequest
+) -> None:
+    headers: dict[str, str] = {}
+    if who:
+        secret = make_token(user=request.getfixturevalue(who))
+        headers["authorization"] = "Basic " + base64.b64encode(f"{secret}:".encode()).decode()
+    statuses: dict[str, int] = {}
+
+    for route in PROFILE_API:
+        make_profile(space=space, ids={"user_id": "ada", "email": "ada@example.com"})
+        url = _profile_call(route, space)
+        if route.endswith("/delete"):
+            body = {"delete_external_ids": [{"id": "ada@example.com", "type": "email"}]}
+            answer = Client().post(url, body, content_type="application/json", headers=headers)
+        else:
+            answer = Client().get(url, headers=headers)
+        statuses[route] = answer.status_code
+        ExternalId.objects.all().delete()
+
+    assert len(PROFILE_API) == 12
+    assert statuses == {route: change if route.endswith("/delete") else read for route in PROFILE_API}
 
 
 def test_token_of_one_space_does_not_reach_another(
