@@ -121,6 +121,32 @@ def test_problems_are_named_where_they_are(page: Page, product: Product) -> None
     expect(page.get_by_test_id("trait-builder.value")).to_be_focused()
 
 
+def test_a_prediction_says_what_its_history_lacks(page: Page, product: Product) -> None:
+    """W057: built by hand; a month of events of few people is refused, in the preview and in the training report."""
+    page.goto(f"/s/{product.demo['space']}/traits/new/")
+    page.get_by_test_id("trait-builder.kind-prediction").check()
+    expect(page.get_by_test_id("trait-builder.horizon")).to_have_value("30")
+    expect(page.get_by_label("When", exact=True)).to_have_count(0)
+    field = page.get_by_test_id("trait-builder.event")
+    field.click()
+    field.press_sequentially("Order")
+    page.get_by_role("option", name="Order Completed").click()
+    page.get_by_test_id("trait-builder.people-did").check()
+    page.get_by_test_id("trait-builder.run").click()
+    expect(page.get_by_test_id("trait-builder.thin")).to_contain_text("60 days are needed")
+    page.get_by_test_id("trait-builder.next").click()
+    page.get_by_test_id("trait-builder.name").fill("Will order again")
+    page.get_by_test_id("trait-builder.create").click()
+    expect(page.get_by_test_id("trait.status")).to_contain_text("Failed", timeout=60_000)
+    page.get_by_role("link", name="Training report").click()
+
+    expect(page.get_by_test_id("prediction.page")).to_contain_text("60 days are needed, twice the horizon")
+    expect(page.get_by_test_id("prediction.retrain")).to_be_enabled()
+    assert serious(findings(page)) == []
+    page.set_viewport_size({"width": 390, "height": 900})
+    assert overflow(page) == 0
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_pages_fit_and_are_accessible(page: Page, product: Product, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
