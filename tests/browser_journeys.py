@@ -107,6 +107,15 @@ def open_step(page: Page, name: str) -> None:
     expect(page.get_by_test_id("step.form")).to_be_visible()
 
 
+def find_on_canvas(page: Page, words: str, found: str) -> Locator:
+    """Type into *Find a step*; the card of that name is marked and in view."""
+    page.get_by_test_id("canvas.find").fill(words)
+    shown = card(page, found)
+    expect(shown).to_have_class(re.compile("is-current"))
+    expect(shown).to_be_in_viewport()
+    return shown
+
+
 def close_panel(page: Page) -> None:
     """Back to the palette."""
     page.get_by_test_id("panel.close").click()

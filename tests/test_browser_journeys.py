@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from journeys.tests.definitions import big_journey
 from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
 from tests.browser_journeys import (
     OPENED_EMAIL_KEY,
@@ -21,6 +22,7 @@ from tests.browser_journeys import (
     close_panel,
     delay,
     dry_run,
+    find_on_canvas,
     free_name,
     journey,
     journey_id_of,
@@ -447,6 +449,23 @@ def test_random_split_is_evened_out_and_problems_lead_to_their_step(page: Page, 
     expect(page.get_by_test_id("step.problem").filter(has_text="130")).to_have_count(0)
     shares = [float(field.input_value()) for field in page.get_by_test_id("step.percent").all()]
     assert (sorted(shares), round(sum(shares), 2)) == ([33.33, 33.33, 33.34], 100.0)
+
+
+def test_a_step_of_a_large_journey_is_found_and_the_whole_is_seen(page: Page, product: Product) -> None:
+    """A hundred steps: find one by its words and open it by keyboard; the small map moves the canvas; all fits."""
+    journey_id = make_journey(product, big_journey(100) | {"name": "Large"})
+    open_builder(page, product, journey_id)
+    expect(page.get_by_test_id("canvas.map")).to_be_visible()
+
+    found = find_on_canvas(page, "message 95", "Message 95")
+    page.get_by_test_id("canvas.map").click(position={"x": 4, "y": 4})
+    expect(found).not_to_be_in_viewport()
+    page.get_by_test_id("canvas.find").press("Enter")
+    expect(found).to_be_in_viewport()
+    page.get_by_role("button", name="Fit the journey").click()
+
+    expect(page.get_by_test_id("canvas.map")).to_be_hidden()
+    expect(card(page, "Buyers").or_(page.get_by_test_id("canvas.step").first)).to_be_in_viewport()
 
 
 PAGES = [

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from journeys.canvas.layout import layout
 from journeys.canvas.model import CanvasModel, Card
-from journeys.canvas.overlays import Figure, Mark, Overlay, StepOverlay
+from journeys.canvas.overlays import Figure, Mark, Overlay, StepOverlay, counted
 from journeys.steps.kinds import Names
 from journeys.tests.definitions import big_journey, every_type, journey, on, small_journey, step
 
@@ -73,6 +73,29 @@ def test_a_connect_draws_a_line_to_its_target() -> None:
     edges = [(edge.source, edge.target) for edge in canvas.edges if edge.kind == "connect"]
     assert edges == [("card-joins", "card-week")]
     assert card(canvas, "card-joins").name == "Wait 1 week"
+
+
+def test_a_delay_without_a_name_is_called_by_how_long_it_is() -> None:
+    canvas = layout(
+        journey(
+            step("wait", "delay", "entry", duration={"days": 1}),
+            step("named", "delay", "wait", name="Cool off", duration={"weeks": 2}),
+            step("unset", "delay", "named", duration=None),
+        )
+    )
+
+    said = [(each.name, each.summary) for each in canvas.cards if each.type == "delay" and each.kind == "step"]
+    assert said == [("Wait 1 day", "Delay"), ("Cool off", "Wait 2 weeks"), ("Delay", "Set how long to wait")]
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (99_999, "99,999"), (100_000, "100k"), (1_284_000, "1.3M")])
+def test_numbers_fit_into_the_strip_of_a_card(number: int, shown: str) -> None:
+    assert counted(number) == shown
+
+
+def test_only_a_large_canvas_offers_to_find_a_step() -> None:
+    assert "data-canvas-find" in drawn(layout(big_journey(20)))
+    assert "data-canvas-find" not in drawn(layout(small_journey()))
 
 
 def test_there_is_a_plus_wherever_a_step_may_be_added() -> None:

@@ -351,6 +351,27 @@ def test_the_page_goes_from_period_to_numbers(
     assert "<html" not in fragment
 
 
+def test_sample_paths_name_people_and_unconnected_steps_send_nothing(
+    version: JourneyVersion, space: Space, owner: User, client_for: Callable[[User], Client]
+) -> None:
+    definition = {**version.definition}
+    definition["steps"] = [
+        step | {"connections": []} if step["id"] == "thanks" else step for step in definition["steps"]
+    ]
+    silent = create_journey(space=space, name="Silent", definition=definition, created_by=owner)
+    ada = signed_up(space, FROM_AT + HOUR, plan="pro", name="Ada Abel")
+    run = start(silent)
+    work_off()
+
+    page = client_for(owner).get(f"{url(silent)}{run.public_id}/")
+
+    assert [sample["person"].name for sample in page.context["samples"]] == ["Ada Abel"]
+    assert f"<summary>{ada.segment_id}" not in page.content.decode()
+    assert "No step of this journey is connected to a destination." in page.content.decode()
+    [card] = [card for card in page.context["canvas"].cards if card.id == "card-thanks"]
+    assert [(figure.value, figure.label) for figure in card.added.figures] == [("1", "entered")]
+
+
 def test_the_page_says_what_is_wrong(
     version: JourneyVersion, owner: User, client_for: Callable[[User], Client]
 ) -> None:

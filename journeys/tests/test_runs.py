@@ -14,6 +14,7 @@ from django.test import Client
 from audiences.models import Audience, Membership
 from journeys.models import EndReason, JourneyVersion, Run
 from journeys.selectors import runs
+from journeys.selectors.explaining import value_words
 from journeys.selectors.timeline import Entry, timeline
 from journeys.tests.factories import make_definition, make_live_journey, where
 from journeys.tests.live_rows import ORDERED, Past, Stop, moment, person, shop_version, walked
@@ -238,6 +239,13 @@ def test_a_membership_that_changed_since_is_unknown(space: Space) -> None:
         found.append([fact.holds for fact in explanation.facts] if explanation else None)
 
     assert found == [[True], [None]]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(True, "true"), (12, "12"), ("pro", "“pro”"), (None, "null"), (["a", 1], '["a", 1]')]
+)
+def test_values_of_traits_are_shown_as_conditions_write_them(value: Any, words: str) -> None:
+    assert value_words(value) == words
 
 
 def test_values_are_masked_in_explanations_without_the_right(space: Space) -> None:

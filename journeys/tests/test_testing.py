@@ -252,6 +252,21 @@ def test_the_page_shows_path_decisions_and_payloads(
     assert page.count('data-test="test.call"') == 2
     assert "is-lit" in page
     assert "Arrived +0, left +1 h" in page
+    assert "Wait 1 hour. <span" in page
+    assert "Left “" not in page
+    assert "No destination is connected" not in page
+
+
+def test_a_step_without_destination_says_that_nothing_would_go_out(
+    space: Space, owner: User, client_for: Callable[[User], Client]
+) -> None:
+    definition = journey(step("thanks", "send_to_destinations", "entry", name="Thanks", connections=[]))
+    version = create_journey(space=space, name="Silent", definition=definition, created_by=owner)
+
+    page = client_for(owner).post(url(version), form()).content.decode()
+
+    assert "No destination is connected to this step: nothing would go out." in page
+    assert "0 calls, none sent" in page
 
 
 def test_the_form_works_without_script(

@@ -175,6 +175,7 @@ def _page(
         "is_open": run is not None and run.state in dry_runs.OPEN,
         "is_outdated": run is not None and run.definition != version.definition,
         "result": result,
+        "is_connected": any(step.get("connections") for step in definition["steps"]),
         "canvas": layout(definition, overlay),
         "earlier": [
             {"run": one, "url": _run_url(request, one)}

@@ -2,6 +2,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 168;
 const HEIGHT = 112;
+const FEW = 12;
 
 export class Overview {
   constructor(canvas) {
@@ -37,13 +38,13 @@ export class Overview {
     this.svg.replaceChildren(...cards, this.window);
   }
 
-  /** After a pan or zoom; the map is there only while a part of the journey is out of view. */
+  /** After a pan or zoom; the map is there only while a part of a journey that is not small is out of view. */
   show() {
     if (!this.svg) return;
     const { x, y, scale, viewport, plane } = this.canvas;
     const { clientWidth: width, clientHeight: height } = viewport;
     const isWhole = x >= 0 && y >= 0 && x + plane.dataset.width * scale <= width && y + plane.dataset.height * scale <= height;
-    this.svg.toggleAttribute("hidden", isWhole || width < 480);
+    this.svg.toggleAttribute("hidden", isWhole || width < 480 || plane.querySelectorAll(".jcard").length <= FEW);
     const area = { x: -x / scale, y: -y / scale, width: width / scale, height: height / scale };
     for (const [name, value] of Object.entries(area)) this.window.setAttribute(name, String(value));
   }
