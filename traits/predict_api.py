@@ -47,8 +47,6 @@ class _PredictionBase(TraitView):
 
 
 class PredictionView(_PredictionBase):
-    serializer_class = PredictionSerializer
-
     @extend_schema(operation_id="traits_prediction", responses=PredictionSerializer)
     def get(self, request: Request, **kwargs: object) -> Response:
         """The training report of the model in use, former ones, and what is under way."""

@@ -215,7 +215,7 @@ def _topics(fitted: _Fitted, slope: float, test: Samples, topics: list[tuple[str
     figures, labels = test.figures[chosen], test.labels[chosen]
     scores = fitted.probabilities(figures)
     whole = float(roc_auc_score(labels, scores))
-    found = []
+    found: list[dict[str, Any]] = []
     for words, positions in topics:
         drops = []
         for _ in range(PERMUTATIONS):
@@ -225,7 +225,7 @@ def _topics(fitted: _Fitted, slope: float, test: Samples, topics: list[tuple[str
         drop = float(np.mean(drops))
         if drop >= SMALLEST_DROP:
             found.append({"words": words, "drop": drop, "more": _direction(steadied(figures[:, positions]), scores)})
-    return sorted(found, key=lambda topic: -float(topic["drop"]))[:MOST_TOPICS]
+    return sorted(found, key=lambda topic: -topic["drop"])[:MOST_TOPICS]
 
 
 def _balanced(labels: Floats, dice: np.random.Generator) -> Floats:
