@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db.models import Prefetch, QuerySet
 
 from journeys.models import Journey, JourneyVersion, VersionState
@@ -62,3 +65,9 @@ def _versions(journey: Journey) -> QuerySet[JourneyVersion]:
     return JourneyVersion.objects.filter(journey=journey).select_related(
         "journey", "journey__space", "journey__space__workspace", "entry_audience", "created_by", "published_by"
     )
+
+
+def fixed_settings(journey: Journey) -> Mapping[str, Any] | None:
+    """The entry and exit settings that every version has to have; None before the first publication."""
+    published = journey.versions.filter(published_at__isnull=False).order_by("-number").first()
+    return None if published is None else published.definition.get("settings") or {}

@@ -12,6 +12,7 @@ from engine.journeys.errors import ERROR, WARNING, JourneyProblem
 from engine.journeys.places import steps_of
 from engine.journeys.plan import compile as compile_plan
 from journeys.models import Journey, JourneyStep, JourneyVersion
+from journeys.selectors.journeys import fixed_settings
 from journeys.selectors.step_references import names_of
 from journeys.services.definitions import read
 from journeys.services.keys import SENDING, step_rows
@@ -41,11 +42,24 @@ def definition_problems(
     paths = {problem.path for problem in found}
     own = [
         *_name_problems(space, definition, journey),
+        *_settings_problems(definition, journey),
         *_connection_problems(space, definition, rows or {}),
         *_source_problems(space),
         *_cycle_problems(space, definition, rows or {}),
     ]
     return found + [problem for problem in own if not problem.path or problem.path not in paths]
+
+
+def _settings_problems(definition: Mapping[str, Any], journey: Journey | None) -> list[JourneyProblem]:
+    """Entry and exit settings are fixed by the first publication (journeys.md §5.1)."""
+    fixed = fixed_settings(journey) if journey is not None else None
+    if fixed is None or (definition.get("settings") or {}) == fixed:
+        return []
+    detail = (
+        "Entry and exit settings are fixed since this journey was published: people inside count on them. "
+        "Take the change back, or clone the journey for other settings."
+    )
+    return [JourneyProblem(severity=ERROR, step=None, path="/settings", code="settings_fixed", detail=detail)]
 
 
 def _cycle_problems(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from journeys.models import EndReason, JourneyVersion, RunCount, VersionState
@@ -58,6 +59,29 @@ def test_archiving_stops_progress_and_sends_nothing(stage):
     assert stage.sent(version, "later") == []
     assert [run.profile_id for run in runs_of(version)] == [profile.id]
     assert here(version, "wait") == set()
+
+
+def test_archiving_leaves_people_on_the_lists_of_destinations(stage):
+    """journeys.md §4.1: Archive, list destination: nothing; the list stays."""
+    lists = stage.hook(connector="webhook_list")
+    version = make_live_journey(
+        space=stage.space, definition=make_definition(send_step("list", "entry", lists), exit_after={"days": 7})
+    )
+    profile = stage.person()
+    stage.send(profile)
+    before = list_changes()
+    archive(version)
+
+    stage.go(days=30)
+
+    assert before == [(profile.id, True)]
+    assert list_changes() == before
+
+
+def list_changes():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT profile_id, is_add FROM list_change")
+        return cursor.fetchall()
 
 
 def test_many_people_are_let_go_in_slices(stage):

@@ -101,6 +101,18 @@ def test_a_resume_first_judges_what_happened_before(stage, owner):
     assert not ChangedProfiles.objects.exists()
 
 
+def test_a_draining_version_cannot_be_resumed(stage, owner):
+    """journeys.md §5: Draining."""
+    first = live(stage.space, owner, UNTIL)
+    next_live(first, owner, UNTIL, action="pause")
+
+    with pytest.raises(ConflictError):
+        lifecycle.resume(version=first, resumed_by=owner)
+
+    first.refresh_from_db()
+    assert (first.state, first.is_resuming) == (VersionState.DRAINING, False)
+
+
 @pytest.mark.parametrize("action", [lifecycle.pause, lifecycle.resume])
 def test_a_draft_is_neither_paused_nor_resumed(space, owner, action):
     draft = create_journey(space=space, name="Welcome", created_by=owner)

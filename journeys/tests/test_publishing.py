@@ -406,6 +406,25 @@ def test_a_journey_has_at_most_25_versions(space, owner):
     assert version.journey.versions.count() == 25
 
 
+@pytest.mark.parametrize(
+    "settings", [{"exit_after": {"days": 9}}, {"exit_after": None}, {"reentry_after": {"days": 30}}]
+)
+def test_entry_and_exit_settings_are_fixed_by_the_first_publication(space, owner, settings):
+    """journeys.md §5.1: new settings need a new journey."""
+    given = {"exit_after": {"days": 7}, "reentry_after": None}
+    first = publish_now(draft_of(space, owner, UNTIL, **given), owner)
+
+    changed = next_draft(first, owner, UNTIL, **(given | settings))
+    found = review(changed)
+
+    assert [(one.path, one.code) for one in found.errors] == [("/settings", "settings_fixed")]
+    with pytest.raises(NotPublishableError):
+        publish(version=changed, token=found.token, previous_action="pause", published_by=owner)
+    first.refresh_from_db()
+    changed.refresh_from_db()
+    assert (first.state, changed.state) == (VersionState.PUBLISHED, VersionState.DRAFT)
+
+
 def test_a_version_is_published_once(space, owner):
     draft = draft_of(space, owner, WAIT)
     publish_now(draft, owner)

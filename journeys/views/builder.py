@@ -22,7 +22,7 @@ from journeys.views.builder_answers import PAGES, answer, carry_out, edited_vers
 from journeys.views.builder_edits import StepForm, edited_by_op, place_in, targets_in
 from journeys.views.builder_estimates import estimate as count_entries
 from journeys.views.builder_estimates import matching
-from journeys.views.builder_forms import posted_settings
+from journeys.views.builder_forms import can_set, posted_settings
 from journeys.views.builder_panels import places_in_words
 from journeys.views.builder_showing import CANVAS, CLIP, OUTLINE, builder_context, clip_of, page_url, view_of
 from spaces.access import SpaceRequest, space_view
@@ -139,7 +139,8 @@ def settings(request: SpaceRequest, journey_id: str) -> HttpResponse:
     form.check()
 
     def act() -> JourneyVersion:
-        edited = editing.set_journey(version.definition, name=" ".join(form.name.split()), settings=form.settings)
+        settings = form.settings if can_set(version) else version.definition.get("settings") or {}
+        edited = editing.set_journey(version.definition, name=" ".join(form.name.split()), settings=settings)
         return drafts.save_draft(
             version=version,
             definition=edited.definition,

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import QueryDict
 
 from journeys.models import JourneyVersion
+from journeys.selectors.journeys import fixed_settings
 from journeys.steps.durations import UNITS, duration_fields, posted_duration
 
 REENTRY_UNITS = UNITS[1:]
@@ -61,6 +62,12 @@ def posted_settings(posted: QueryDict) -> SettingsForm:
         reentry_amount=posted.get("reentry_amount", ""),
         reentry_unit=unit if unit in REENTRY_UNITS else "days",
     )
+
+
+def can_set(version: JourneyVersion) -> bool:
+    """Whether entry and exit settings may be changed: until the first publication, or to take a change back."""
+    fixed = fixed_settings(version.journey)
+    return fixed is None or fixed != (version.definition.get("settings") or {})
 
 
 def settings_fields(version: JourneyVersion) -> SettingsForm:

@@ -21,7 +21,7 @@ from journeys.steps.durations import UNITS
 from journeys.steps.kinds import StepKind
 from journeys.steps.registry import kind_of
 from journeys.steps.titles import called
-from journeys.views.builder_forms import REENTRY_UNITS, settings_fields
+from journeys.views.builder_forms import REENTRY_UNITS, can_set, settings_fields
 from journeys.views.settings_facts import settings_facts
 from spaces.access import SpaceRequest
 
@@ -56,7 +56,13 @@ def panel_context(
     if panel == SETTINGS:
         own = [problem for problem in problems if problem.step is None]
         fields = options.get("form") or settings_fields(version)
-        return {"panel_kind": SETTINGS, "form": fields, "reentry_units": REENTRY_UNITS, "journey_problems": own}
+        return {
+            "panel_kind": SETTINGS,
+            "form": fields,
+            "reentry_units": REENTRY_UNITS,
+            "journey_problems": own,
+            "can_set": can_set(version),
+        }
     if panel == CHANGES:
         return {"panel_kind": CHANGES, "edits": edits(version)[:30]}
     return {"panel_kind": panel or "palette"} | (
