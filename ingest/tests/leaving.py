@@ -31,6 +31,7 @@ from traits.tests.building import ORDERS
 
 EMAIL, USER, NAME, ANONYMOUS = "Ann.Leaver@Example.com", "user-7291", "Annabella Leaver", "anon-5512-77"
 RAN = {"ok": True, "differences": [], "at": "2026-05-01T12:00:00Z", "version": 1, "revision": 1}
+NOTHING: dict[str, Any] = {"entered": 0, "completed": False, "steps": {}, "sent": []}
 WHERE = {"version": 1, "collection": "users", "where": {"event": "Order Completed"}}
 
 
@@ -165,7 +166,11 @@ class World:
                 joined_at=timezone.now(),
             )
         JourneyScenario.objects.create(
-            journey=self.version.journey, name="Ann", request={"profile": f"user_id:{USER}"}, expected={}, result=RAN
+            journey=self.version.journey,
+            name="Ann",
+            request={"profile": f"user_id:{USER}"},
+            expected=NOTHING,
+            result=RAN,
         )
         DryRun.objects.create(
             space=self.space,
