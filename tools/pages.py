@@ -343,6 +343,11 @@ PAGES = [
     Page(name="settings-tokens", path=SETTINGS + "tokens/"),
     Page(name="settings-token-new", path=SETTINGS + "tokens/new/"),
     Page(name="settings-token-created", path=SETTINGS + "tokens/new/", act=create_token),
+    Page(name="settings-privacy", path=SETTINGS + "privacy/"),
+    Page(name="settings-privacy-none", path="/s/{empty}/settings/privacy/"),
+    Page(name="settings-privacy-new", path=SETTINGS + "privacy/new/"),
+    Page(name="settings-privacy-person", path=SETTINGS + "privacy/new/?profile={profile}"),
+    Page(name="settings-privacy-request", path=SETTINGS + "privacy/{regulation}/"),
     Page(name="settings-audit", path=SETTINGS + "audit/"),
     Page(name="spaces", path="/spaces/"),
     Page(name="space-new", path="/spaces/new/"),
@@ -405,7 +410,9 @@ def places(product: Product) -> Places:
     api("POST", "alerts/", {"kind": "audience_size", "audience": audience["id"]})
     product.wait("an alert", lambda: api("GET", "alerts/history/")["results"])
     connections = api("GET", f"audiences/{audience['id']}/connections/")["results"]
-    profile = api("GET", f"audiences/{audience['id']}/members/")["results"][0]
+    people = api("GET", f"audiences/{audience['id']}/members/")["results"]
+    profile = people[0]
+    regulation = api("POST", "regulations/", {"kind": "delete_and_suppress", "profile": people[-1]["id"]})
     return Places(
         values={
             "space": slug,
@@ -427,6 +434,7 @@ def places(product: Product) -> Places:
             "function": function["id"],
             "mapping": api("GET", f"destinations/{crm['id']}/mappings/")["results"][0]["id"],
             "profile": profile["id"],
+            "regulation": regulation["id"],
             "journey": named("journeys/", "Newsletter readers who shop")["id"],
             "draft_journey": named("journeys/", "Invite to the loyalty club")["id"],
             **made,

@@ -16,7 +16,7 @@ from spaces.models import Space
 DESTINATION_DISABLED = "DESTINATION_DISABLED"
 # The predicate of the index `delivery_log_dead`, word for word.
 DEAD = "(l.outcome = 'failed' OR l.reason = 'DESTINATION_DISABLED')"
-# The profile of calls whose person was deleted (services.forgetting): they cannot be sent again, so are no dead letters.
+# The profile of calls whose person was deleted (services.forgetting): they cannot be sent again.
 ERASED = 0
 # Reasons of calls for which no request could be built; mending the settings or the mapping helps.
 UNBUILT = frozenset(
