@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from common.api import page_limit
 from spaces.api_base import SpaceAPIView
@@ -63,7 +64,7 @@ class SqlTraitListView(SpaceAPIView):
 class SqlTraitView(SpaceAPIView):
     """Base of everything below one SQL trait."""
 
-    serializer_class = SqlTraitSerializer
+    serializer_class: type[BaseSerializer[Any]] = SqlTraitSerializer
 
     def row(self) -> SqlTrait:
         row = selectors.get_sql_trait(self.space, self.kwargs["trait"])

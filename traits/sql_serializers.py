@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from engine.traits.schedules import DEFAULT
 from engine.traits.sql import IDENTIFIERS
+from profiles.masking import MASK
 from traits.models import SqlTrait, WarehouseSource
-from traits.selectors.masking import MASK
 from traits.selectors.sql import ShownRun, schedule_of
 from traits.serializers import TraitConnectionInputSerializer, TraitSerializer
 from traits.services.sql_preview import SqlPreview
@@ -24,7 +24,7 @@ class SettingSerializer(serializers.Serializer[Setting]):
     label = serializers.CharField()  # type: ignore[assignment]
     kind = serializers.CharField()
     help = serializers.CharField()
-    default = serializers.CharField()  # type: ignore[assignment]
+    default = serializers.CharField()
     required = serializers.BooleanField(source="is_required")  # type: ignore[assignment]
     choices = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
 
@@ -73,7 +73,7 @@ class WarehouseTestSerializer(serializers.Serializer[Any]):
 class SqlPreviewInputSerializer(serializers.Serializer[Any]):
     """A query to try; `source` is the id of a warehouse."""
 
-    source = serializers.CharField(max_length=20)
+    source = serializers.CharField(max_length=20)  # type: ignore[assignment]
     query = serializers.CharField(trim_whitespace=False, max_length=50_000)
     collection = serializers.ChoiceField(choices=list(IDENTIFIERS), default="users")
 

@@ -47,7 +47,7 @@ class WarehouseConnectorsView(SpaceAPIView):
     @extend_schema(operation_id="warehouses_connectors", responses=ConnectorSerializer(many=True))
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The kinds of warehouses and their settings."""
-        found = ConnectorSerializer(list(CONNECTORS.values()), many=True).data
+        found = [ConnectorSerializer(one).data for one in CONNECTORS.values()]
         return Response({"next": None, "previous": None, "results": found})
 
 

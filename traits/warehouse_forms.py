@@ -52,8 +52,8 @@ def _field(one: Setting, *, is_stored: bool, hint: str) -> forms.Field:
         )
     if one.kind == "password":
         text = "Stored encrypted. Leave it empty to keep the stored one." if is_stored else "Stored encrypted."
-        widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
-        return forms.CharField(label=one.label, widget=widget, help_text=text, required=False, strip=False)
+        secret = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        return forms.CharField(label=one.label, widget=secret, help_text=text, required=False, strip=False)
     attrs = {"autocomplete": "off", "spellcheck": "false", "required": True}
     if one.kind == "number":
         attrs["inputmode"] = "numeric"
@@ -108,7 +108,7 @@ class QueryForm(ProductForm):
                 "placeholder": "SELECT user_id, plan FROM customers",
             }
         ),
-        help_text="One SELECT. One column of identifiers, one row each; every other column becomes a trait of its name.",
+        help_text="One SELECT: one column of identifiers, one row each; all other columns become traits of their names.",
     )
 
     def add_product_error(self, error: ProductError) -> None:

@@ -87,7 +87,7 @@ def claim_run() -> SqlRun | None:
             >= settings.ENGAGE_WAREHOUSE_RUNS
         ):
             return None
-        run = (
+        run: SqlRun | None = (
             SqlRun.objects.select_for_update(of=("self",))
             .filter(state__in=runs.OPEN)
             .filter(Q(lease_until=None) | Q(lease_until__lt=now))

@@ -25,7 +25,8 @@ TEST_SECONDS = 10
 def warehouse_list(space: Space) -> QuerySet[WarehouseSource]:
     """By name, each with `used`: how many SQL traits read it."""
     live = Count("sql_traits", filter=Q(sql_traits__trait__deleted_at=None))
-    return WarehouseSource.objects.in_space(space).annotate(used=live).order_by("name", "id")
+    rows: QuerySet[WarehouseSource] = WarehouseSource.objects.in_space(space)
+    return rows.annotate(used=live).order_by("name", "id")
 
 
 def get_warehouse(space: Space, public_id: str) -> WarehouseSource | None:

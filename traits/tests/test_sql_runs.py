@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from audiences.models import ComputeStatus, Membership
 from audiences.services.audiences import create_audience
+from audiences.services.compute import compute_block
 from common.models import SlicedRun
 from delivery.tests.builders import make_destination, rows
-from profiles.models import ExternalId, Profile
+from profiles.models import ExternalId, ObservedField, Profile
 from tests import factories
 from traits.models import SqlRun, SqlStagedRow, SqlTrait
 from traits.services import sql_running
@@ -23,7 +24,7 @@ from traits.services.sql_running import FAILED, work
 from traits.services.sql_runs import claim_run, start_due
 from traits.services.sql_traits import set_schedule, update_query
 from traits.services.traits import cancel_run, delete_trait, refresh_trait, set_enabled
-from traits.tests.building import shown, values
+from traits.tests.building import shown, touch, values
 from traits.tests.warehouses import fill_file, in_file, make_duckdb, make_sql_trait, run_queries
 
 pytestmark = pytest.mark.django_db
@@ -370,3 +371,43 @@ def test_no_more_queries_run_at_once_than_the_operator_allows(source, settings):
 
     assert first is not None
     assert second is None
+
+
+def test_a_new_identifier_gets_the_row_the_profile_has(space, source, people):
+    """destinations-and-sync.md §2: an unchanged row is sent with an identifier gained later."""
+    trait = make_sql_trait(source=source)
+    connect(trait=trait, spec=ConnectionSpec(destination=make_destination(space=trait.space)), connected_by=None)
+    run_queries()
+    before = len(calls())
+    later = timezone.now() + timedelta(minutes=1)
+    factories.make_identifier(profile=people[0], id_type="email", value="a@example.com", created_at=later)
+    with time_machine.travel(later, tick=False):
+        touch(space, people[0], events=None, traits=None)
+        compute_block(space=space)
+
+    sent = [call["traits"] for call in calls()[before:]]
+    assert sent == [{"plan": "gold", "ltv": 120.5, "email": "a@example.com"}]
+
+
+def test_columns_are_offered_with_their_values(space, source, people):
+    make_sql_trait(source=source)
+    run_queries()
+
+    found = {row.path: (row.value_type, row.samples) for row in ObservedField.objects.filter(scope="trait")}
+    assert found["plan"] == ("string", ["gold", "free"])
+    assert found["ltv"][0] == "number"
+    assert sorted(found["ltv"][1]) == [7, 120.5]
+
+
+def test_a_column_that_a_call_overwrote_is_shown_again(space, source, people):
+    trait = make_sql_trait(source=source)
+    run_queries()
+    Profile.objects.filter(space_id=space.pk, id=people[0].id).update(
+        traits={"plan": "hacked", "ltv": 120.5, "name": "A"}
+    )
+    refresh_trait(trait=trait, refreshed_by=None)
+
+    run = run_queries()[0]
+
+    assert run.values_changed == 0
+    assert shown(people[0]) == {"plan": "gold", "ltv": 120.5, "name": "A"}

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from common.errors import ConflictError, ProductError
 from destinations import catalog
 from engine.traits.sql import SQL
+from profiles.masking import MASK
 from profiles.models import ACCOUNTS, USERS
 from spaces.access import SpaceRequest, space_view
 from spaces.models import Role
@@ -19,7 +20,6 @@ from traits.forms import TraitConnectionForm
 from traits.models import SqlTrait, Trait
 from traits.selectors import sql as selectors
 from traits.selectors.connections import event_destinations
-from traits.selectors.masking import MASK
 from traits.services import sql_traits as services
 from traits.services.connections import ConnectionSpec
 from traits.services.definitions import TraitDefinitionError

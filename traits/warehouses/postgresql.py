@@ -76,7 +76,7 @@ def _addresses(host: str, port: int) -> str:
 def _connected(settings: Mapping[str, Any], limits: Limits) -> Iterator[psycopg.Connection]:
     """A connection inside a read-only transaction with the time limit set."""
     host, port = settings["host"], int(settings["port"])
-    options = {"sslrootcert": "system"} if settings["sslmode"] == "verify-full" else {}
+    options: dict[str, Any] = {"sslrootcert": "system"} if settings["sslmode"] == "verify-full" else {}
     try:
         connection = psycopg.connect(
             host=host,
