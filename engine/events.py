@@ -58,6 +58,41 @@ class _Wire(msgspec.Struct, rename="camel", gc=False):
     sent_at: Any = None
 
 
+_Plain = str | int | float | bool | None
+_Flat = dict[str, _Plain | list[_Plain]]
+_Nested = dict[str, _Plain | list[_Plain | _Flat] | _Flat]
+_Shallow = dict[str, _Plain | list[_Plain | _Nested] | _Nested]
+
+
+class _ShallowWire(_Wire, forbid_unknown_fields=True):
+    """What nearly all messages are like: so little nested that nobody has to count the levels.
+
+    The fields at the end are those that libraries send beside what is read here.
+    """
+
+    type: _Plain = None
+    message_id: _Plain = None
+    user_id: _Plain = None
+    anonymous_id: _Plain = None
+    group_id: _Plain = None
+    event: _Plain = None
+    name: _Plain = None
+    category: _Plain = None
+    properties: _Shallow | None = None
+    traits: _Shallow | None = None
+    context: _Shallow | None = None
+    integrations: _Shallow | None = None
+    timestamp: _Plain = None
+    original_timestamp: _Plain = None
+    sent_at: _Plain = None
+    channel: _Plain = None
+    previous_id: _Plain = None
+    received_at: _Plain = None
+    version: _Plain = None
+    write_key: _Plain = None
+    metadata: _Shallow | None = msgspec.field(default=None, name="_metadata")
+
+
 class Call(msgspec.Struct, gc=False):
     """One accepted tracking call.
 
@@ -80,6 +115,7 @@ class Call(msgspec.Struct, gc=False):
 
 
 _decode_wire = msgspec.json.Decoder(_Wire).decode
+_decode_shallow = msgspec.json.Decoder(_ShallowWire).decode
 
 
 def read_call(
@@ -147,19 +183,20 @@ def _checked(
         if wire.group_id is None:
             raise RejectedMessageError("id_required", "A group call needs groupId.")
         group_id = _identifier("groupId", wire.group_id)
+    # By position, and what is absent not looked at: this is done for every message.
     return Call(
-        type=kind,
-        message_id=message_id,
-        user_id=user_id,
-        anonymous_id=anonymous_id,
-        group_id=group_id,
-        name=_name(kind, wire),
-        properties=_properties(kind, wire),
-        traits=_limited("traits", _object("traits", "traits_not_object", wire.traits)),
-        context=context,
-        ts=_event_time(wire, received_at, sent_at),
-        is_kept_out=any(integrations.get(name) is False for name in OWN_NAMES)
-        or (message_id or "").startswith("personas_"),
+        kind,
+        message_id,
+        user_id,
+        anonymous_id,
+        group_id,
+        _name(kind, wire),
+        _properties(kind, wire),
+        {} if wire.traits is None else _limited("traits", _object("traits", "traits_not_object", wire.traits)),
+        context,
+        _event_time(wire, received_at, sent_at),
+        (bool(integrations) and any(integrations.get(name) is False for name in OWN_NAMES))
+        or (message_id is not None and message_id.startswith("personas_")),
     )
 
 
@@ -266,6 +303,10 @@ def is_naive_datetime(value: Any) -> bool:
 def _decode(raw: bytes) -> _Wire:
     if b"\\u0000" in raw:
         raw = _without_nul(raw)
+    try:
+        return _decode_shallow(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # read again to say what is wrong with it, if anything is
     if len(raw) > 2 * DEEPEST and raw.count(b"{") + raw.count(b"[") > DEEPEST and nesting(raw) > DEEPEST:
         raise RejectedMessageError("bad_request", f"The message is nested deeper than {DEEPEST} levels.")
     try:

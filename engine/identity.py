@@ -200,6 +200,21 @@ class Extracted(msgspec.Struct, gc=False):
     unknown_types: set[tuple[int, str]]
 
 
+# Fields of the context that may hold identifiers.
+_CONTEXT_PLACES = frozenset({"traits", "device", "integrations", "externalIds"})
+
+
+def has_ids_alone(call: Call, rules: Rules) -> bool:
+    """Whether userId and anonymousId are the only identifiers that `extract` can find in the call."""
+    return (
+        not call.traits
+        and call.group_id is None
+        and not rules.placed
+        and "email" not in call.properties
+        and _CONTEXT_PLACES.isdisjoint(call.context)
+    )
+
+
 _EXTERNAL_TYPE = re.compile(r"[a-z0-9_][a-z0-9_.\-]{0,59}")
 
 
@@ -334,7 +349,8 @@ class Resolver:
     """Resolves the calls of one micro-batch in order against a snapshot, and collects what has to be written.
 
     `owners` maps each known identifier of the batch to its profile; `profiles` must hold every profile of a message
-    that adds or merges something. New profiles get negative numbers, for the caller to replace.
+    that adds or merges something. New profiles get negative numbers, for the caller to replace. The lists of
+    identifiers must live as long as the resolver.
     """
 
     def __init__(self, rules: Rules, owners: dict[Identifier, int], profiles: dict[int, KnownProfile]) -> None:
@@ -346,6 +362,8 @@ class Resolver:
         self.merges: list[Merge] = []
         self.issues: list[tuple[int, Issue]] = []
         self._survivors: dict[int, int] = {}
+        # The one owner of a list of identifiers, by the list: bound identifiers stay bound.
+        self._sole: dict[int, int] = {}
         self._next = -1
 
     def current(self, profile_id: int) -> int:
@@ -357,7 +375,10 @@ class Resolver:
     def resolve(self, call: int, identifiers: Sequence[Found], now: datetime) -> int | None:
         """The profile of a call with these identifiers; None when it has none."""
         owners = self.owners
-        if (only := sole_owner(owners, identifiers)) is not None:
+        only = self._sole.get(id(identifiers))
+        if only is None and (only := sole_owner(owners, identifiers)) is not None:
+            self._sole[id(identifiers)] = only
+        if only is not None:
             return self.current(only)
         remaining = sorted(identifiers, key=self._priority)
         while remaining:

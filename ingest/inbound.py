@@ -72,8 +72,6 @@ def claim(limit: int) -> tuple[list[int], dict[int, list[Message]]]:
             rows = [InboundRow(*fields) for fields in cursor.fetchall()]
             for row in rows:
                 messages = read_row(row)
-                for position, message in enumerate(messages):
-                    message.row_id, message.position = row.id, position
                 found += len(messages)
                 by_space.setdefault(row.space_id, []).extend(messages)
                 ids.append(row.id)
@@ -139,11 +137,13 @@ def read_row(row: InboundRow) -> list[Message]:
     for position, raw in enumerate(envelope.batch[bodies.MOST_ITEMS :], start=bodies.MOST_ITEMS + 1):
         detail = f"Call {position} of a batch that may have {bodies.MOST_ITEMS}; send smaller batches."
         messages.append(_rejected(row, bytes(raw), "bad_request", detail))
+    for position, message in enumerate(messages):
+        message.position = position
     return messages
 
 
 def _rejected(row: InboundRow, raw: bytes, code: str, detail: str, message_id: str | None = None) -> Message:
-    return Message(row.source_id, row.received_at, raw, message_id, None, code, detail)
+    return Message(row.source_id, row.received_at, raw, message_id, None, code, detail, row_id=row.id)
 
 
 def _message(
@@ -170,5 +170,5 @@ def _message(
         read.context["ip"] = row.ip
     if read.message_id is None:
         read.message_id = str(uuid4())
-        return Message(row.source_id, row.received_at, raw, read.message_id, read, is_named=False)
-    return Message(row.source_id, row.received_at, raw, read.message_id, read)
+        return Message(row.source_id, row.received_at, raw, read.message_id, read, is_named=False, row_id=row.id)
+    return Message(row.source_id, row.received_at, raw, read.message_id, read, row_id=row.id)

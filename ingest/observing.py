@@ -35,17 +35,15 @@ _known: dict[FieldKey, tuple[float, set[Any]]] = {}
 
 def observe(calls: Sequence[tuple[int, Call]]) -> None:
     """Count event names and keep samples of the fields of these (space, call) pairs, in the caller's transaction."""
-    names: dict[tuple[int, int, str], int] = {}
-    sampled: dict[tuple[int, str, str], int] = {}
+    seen: dict[tuple[int, str, str], int] = {}
     fields: dict[FieldKey, tuple[str, list[Any]]] = {}
     for space_id, call in calls:
-        if call.type in _TYPES:
-            key = (space_id, _TYPES[call.type], call.name)
-            names[key] = names.get(key, 0) + 1
-        seen = sampled.get((space_id, call.type, call.name), 0)
-        if seen < SAMPLED_CALLS:
-            sampled[space_id, call.type, call.name] = seen + 1
+        key = (space_id, call.type, call.name)
+        count = seen.get(key, 0)
+        seen[key] = count + 1
+        if count < SAMPLED_CALLS:
             _sample(space_id, call, fields)
+    names = {(space_id, _TYPES[kind], name): count for (space_id, kind, name), count in seen.items() if kind in _TYPES}
     if names:
         _count_names(names)
     news = {key: value for key, value in fields.items() if _is_news(key, value[1])}

@@ -19,6 +19,7 @@ from engine.identity import (
     Resolver,
     Rules,
     extract,
+    has_ids_alone,
     sole_owner,
 )
 from ingest.inbound import Message
@@ -34,14 +35,35 @@ class IdentityConflictError(Exception):
 
 
 def extract_all(space_id: int, messages: Sequence[Message]) -> tuple[Rules, list[Extracted]]:
-    """The identifiers of each message. Types that arrive for the first time get their rule now (§4.1)."""
+    """The identifiers of each message. Types that arrive for the first time get their rule now (§4.1).
+
+    Calls that say the same two ids and no more share one object: visits are many calls of one person.
+    """
     rules = identity_rules(space_id)
-    found = [extract(message.call, rules) for message in messages if message.call is not None]
-    unknown = {pair for item in found for pair in item.unknown_types}
+    found = _extract_each(messages, rules)
+    unknown = {pair for item in found if item.unknown_types for pair in item.unknown_types}
     if unknown:
         rules = add_identifier_types(space_id=space_id, types=unknown)
-        found = [extract(message.call, rules) for message in messages if message.call is not None]
+        found = _extract_each(messages, rules)
     return rules, found
+
+
+def _extract_each(messages: Sequence[Message], rules: Rules) -> list[Extracted]:
+    shared: dict[tuple[str | None, str | None], Extracted] = {}
+    found: list[Extracted] = []
+    for message in messages:
+        call = message.call
+        if call is None:
+            continue
+        if not has_ids_alone(call, rules):
+            found.append(extract(call, rules))
+            continue
+        ids = (call.user_id, call.anonymous_id)
+        item = shared.get(ids)
+        if item is None:
+            item = shared[ids] = extract(call, rules)
+        found.append(item)
+    return found
 
 
 class Resolved(msgspec.Struct, gc=False):
@@ -54,19 +76,19 @@ class Resolved(msgspec.Struct, gc=False):
 
 def resolve(space_id: int, rules: Rules, found: Sequence[Extracted], times: Sequence[datetime]) -> Resolved:
     """Resolve all messages in order against the stored profiles. Writes nothing."""
-    owners = look_up(space_id, found)
-    resolver = Resolver(rules, owners, load_profiles(space_id, _involved(owners, found)))
+    distinct = list({id(item): item for item in found}.values())
+    owners = look_up(space_id, distinct)
+    resolver = Resolver(rules, owners, load_profiles(space_id, _involved(owners, distinct)))
     users: list[int | None] = []
     accounts: list[int | None] = []
     for number, (item, at) in enumerate(zip(found, times, strict=True)):
         users.append(resolver.resolve(number, item.users, at))
         accounts.append(resolver.resolve(number, item.accounts, at) if item.accounts else None)
-    current = resolver.current
-    return Resolved(
-        resolver,
-        [None if profile_id is None else current(profile_id) for profile_id in users],
-        [None if profile_id is None else current(profile_id) for profile_id in accounts],
-    )
+    if resolver.merges:
+        current = resolver.current
+        users = [None if profile_id is None else current(profile_id) for profile_id in users]
+        accounts = [None if profile_id is None else current(profile_id) for profile_id in accounts]
+    return Resolved(resolver, users, accounts)
 
 
 def look_up(space_id: int, found: Sequence[Extracted]) -> dict[Identifier, int]:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
+import msgspec
 import pytest
 
+from engine import events
 from engine.events import (
     DEEPEST,
     RejectedMessageError,
@@ -88,3 +91,33 @@ def test_a_skew_that_leaves_the_calendar_is_not_corrected() -> None:
     call = read_call(raw, call="track", received_at=NOW)
 
     assert call.ts == datetime(9999, 12, 31, tzinfo=UTC)
+
+
+VALUES = (
+    *("0", "-0.0", "1.0", "1e5", "1E400", "123456789012345678901234567890", "18446744073709551616", "1" * 400),
+    *("true", "null", '"x"', '"\\ud800"', '"\\u00e9"', '"\\u0000"', "01", "NaN", "{}", "[]", "[[1]]"),
+    *('[1,"a",null]', '{"a":{"b":{"c":[{"d":1}]}}}', "[" * 150 + "]" * 150, '{"a":' * 99 + "1" + "}" * 99),
+)
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("form", ["%s", '{"k":%s}', '{"k":[%s]}', '{"k":[{"j":%s}]}'])
+def test_the_short_way_of_shallow_messages_reads_what_the_long_one_does(
+    monkeypatch: pytest.MonkeyPatch, form: str, value: str
+) -> None:
+    def refuse(raw: bytes) -> None:
+        raise msgspec.ValidationError
+
+    def read(field: str) -> Any:
+        raw = f'{{"type":"track","{field}":{form % value}}}'.encode()
+        try:
+            wire = events._decode(raw)
+        except RejectedMessageError as error:
+            return error.code, error.detail
+        return repr([getattr(wire, name) for name in events._Wire.__struct_fields__])
+
+    fields = ("properties", "context", "integrations", "userId", "timestamp", "channel", "_metadata", "unknown")
+    short = [read(field) for field in fields]
+    monkeypatch.setattr(events, "_decode_shallow", refuse)
+
+    assert [read(field) for field in fields] == short
