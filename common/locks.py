@@ -20,3 +20,4 @@ class LockClass(IntEnum):
     LIST_TASK = 71_007  # slot
     ENGAGE_SOURCES = 71_008  # space
     SQL_RUNS = 71_009  # 0: whoever takes a run of a SQL trait
+    PREDICTION_RUNS = 71_010  # 0: whoever takes a run of a prediction

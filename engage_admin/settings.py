@@ -324,6 +324,8 @@ ENGAGE_HEALTH_LAG_SECONDS = env_int("ENGAGE_HEALTH_LAG_SECONDS", 900)
 # SQL traits: how long a query in a warehouse may take (seconds), how many run at once, how many rows one may return.
 ENGAGE_WAREHOUSE_SECONDS = env_int("ENGAGE_WAREHOUSE_SECONDS", 300)
 ENGAGE_WAREHOUSE_RUNS = env_int("ENGAGE_WAREHOUSE_RUNS", 2)
+# Runs of predictive traits at once, over all worker processes; each may learn in a process of some 300 MB.
+ENGAGE_PREDICTION_RUNS = env_int("ENGAGE_PREDICTION_RUNS", 1)
 ENGAGE_WAREHOUSE_ROWS = env_int("ENGAGE_WAREHOUSE_ROWS", 25_000_000)
 # Folders whose DuckDB files queries may read, and the memory of one query there.
 ENGAGE_WAREHOUSE_FOLDERS = env_list("ENGAGE_WAREHOUSE_FOLDERS", str(ENGAGE_DATA / "warehouses"))

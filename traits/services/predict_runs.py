@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from audiences.models import ComputeStatus
 from audiences.services import runs
 from audiences.services.locks import lock_space
 from common.errors import ProductError
+from common.locks import LockClass
 from common.models import SlicedRun
 from common.tasks import enqueue
 from engine.traits.prediction_features import from_json
@@ -99,8 +101,15 @@ def open_due(now: datetime) -> int:
 
 
 def claim_run() -> PredictionRun | None:
-    """Take the oldest open run that nobody works on."""
-    with transaction.atomic():
+    """Take the oldest open run that nobody works on, while fewer than ENGAGE_PREDICTION_RUNS are worked on.
+
+    Learning needs memory: many predictions created at once must not all learn at once.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [LockClass.PREDICTION_RUNS])
+        busy = PredictionRun.objects.filter(state=State.RUNNING, lease_until__gt=timezone.now()).count()
+        if busy >= settings.ENGAGE_PREDICTION_RUNS:
+            return None
         run = runs.claim_oldest(PredictionRun, _begin)
         if run is not None:
             waiting = Trait.objects.filter(pk=run.trait_id, revision=run.revision, is_enabled=True)

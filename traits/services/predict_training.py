@@ -45,6 +45,7 @@ NEEDED = ("numpy", "sklearn")
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 LONGEST_SECONDS = 1_800
 LOOK_SECONDS = 5
+OLDEST_FOLDER_SECONDS = 24 * 3_600
 FEWEST_OF_SAMPLE = 50
 KEPT_MODELS = 12
 
@@ -164,12 +165,14 @@ def _learn_apart(
     topics: list[tuple[str, list[int]]],
     is_wanted: Callable[[], bool],
 ) -> dict[str, Any]:
-    """The result of `predict_child` in a folder of the run; what an earlier attempt left there is removed."""
+    """The result of `predict_child` in a folder of the run; what killed ones left there is removed."""
     import numpy as np  # noqa: PLC0415 - the product starts without it
 
     root = Path(settings.ENGAGE_DATA) / "predictions"
-    for left in root.glob(f"run-{run.pk}-*"):
-        shutil.rmtree(left, ignore_errors=True)
+    forgotten = time.time() - OLDEST_FOLDER_SECONDS
+    for left in root.glob("run-*"):
+        if left.name.startswith(f"run-{run.pk}-") or left.stat().st_mtime < forgotten:
+            shutil.rmtree(left, ignore_errors=True)
     folder = root / f"run-{run.pk}-{run.attempts}"
     folder.mkdir(parents=True)
     try:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from django.conf import settings
 from threadpoolctl import threadpool_limits
 
 from traits.services import predict_learning
@@ -133,9 +137,25 @@ def test_odds_of_certain_things_are_finite():
 
 def test_the_process_answers_with_a_sentence_where_scikit_learn_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["predict_child", str(tmp_path)])
-    monkeypatch.setitem(__import__("sys").modules, "traits.services.predict_learning", None)
+    monkeypatch.setitem(sys.modules, "traits.services.predict_learning", None)
     monkeypatch.setattr("os.nice", lambda _step: 0)
     main()
 
     result = json.loads((tmp_path / "result.json").read_text())
     assert "pip install -r requirements.txt" in result["error"]
+
+
+def test_the_product_starts_without_numpy_and_scikit_learn():
+    """They are optional: only a run of a prediction asks for them, and says so when they are missing."""
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('numpy', 'sklearn', 'scipy')));"
+        "import django; django.setup();"
+        "from django.urls import get_resolver; get_resolver().url_patterns;"
+        "import traits.tasks, traits.services.predict_runs, traits.selectors.predict, traits.api_urls"
+    )
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "engage_admin.settings_test"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=settings.BASE_DIR, capture_output=True, check=False
+    )
+
+    assert (ran.returncode, ran.stderr.decode()) == (0, "")

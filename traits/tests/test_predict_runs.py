@@ -387,10 +387,13 @@ def test_a_prediction_can_be_retrained_by_hand(space, owner):
     assert (found.status, PredictionRun.objects.order_by("-id")[0].trains) == (ComputeStatus.PREPARING, True)
 
 
-def test_two_workers_do_not_take_the_same_run(space):
+def test_one_run_is_worked_on_at_a_time(space, settings):
     make_prediction(space=space)
+    make_prediction(space=space, name="Other")
     first, second = claim_run(), claim_run()
+    settings.ENGAGE_PREDICTION_RUNS = 2
+    third, fourth = claim_run(), claim_run()
 
-    assert first.state == "running"
-    assert second is None
-    assert Trait.objects.get().status == ComputeStatus.COMPUTING
+    assert (first.state, second, third.state, fourth) == ("running", None, "running", None)
+    assert first.pk != third.pk
+    assert set(Trait.objects.values_list("status", flat=True)) == {ComputeStatus.COMPUTING}
