@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -47,6 +48,26 @@ def masked_text(text: str) -> str:
         except msgspec.DecodeError:
             pass
     return ADDRESS.sub(lambda found: _masked(found[0].replace("%40", "@")), text)
+
+
+KeyFinder = Callable[[int], frozenset[str]]
+_hidden: list[KeyFinder] = []
+
+
+def hide_traits(find: KeyFinder) -> None:
+    """Mask whole traits, whatever they hold: `find(space_id)` names their keys. Called once, when an app is ready."""
+    _hidden.append(find)
+
+
+def hidden_traits(space_id: int) -> frozenset[str]:
+    """Keys of traits that are masked whole: those from warehouses (engage-domain.md §5)."""
+    return frozenset[str]().union(*(find(space_id) for find in _hidden))
+
+
+def masked_traits(traits: Mapping[str, Any], *, space_id: int) -> dict[str, Any]:
+    """The traits of a profile with personal data masked."""
+    hidden = hidden_traits(space_id)
+    return {name: MASK if name in hidden else masked(value, name) for name, value in traits.items()}
 
 
 def _masked(value: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from profiles.masking import masked, masked_identifier
+from profiles.masking import masked_identifier, masked_traits
 from profiles.models import COLLECTION_NAMES, ExternalId, Profile
 
 
@@ -66,7 +66,7 @@ def profile_body(profile: Profile, identifiers: list[ExternalId], *, shows_pii: 
     return {
         "id": profile.segment_id,
         "collection": COLLECTION_NAMES[profile.collection],
-        "traits": profile.traits if shows_pii else masked(profile.traits),
+        "traits": profile.traits if shows_pii else masked_traits(profile.traits, space_id=profile.space_id),
         "identities": [
             {
                 "type": row.id_type,

@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
 
 from audiences.models import Audience, AudienceExport
-from profiles.masking import masked, masked_identifier
+from profiles.masking import MASK, hidden_traits, masked, masked_identifier
 from profiles.models import COLLECTION_NAMES
 
 BLOCK_PROFILES = 2_000
@@ -106,7 +107,15 @@ def _shown_ids(export: AudienceExport, id_type: str, values: Sequence[str]) -> l
 
 def _trait(export: AudienceExport, traits: Mapping[str, Any], name: str) -> Any:
     value = traits.get(name)
-    return value if export.shows_pii else masked(value, name)
+    if export.shows_pii:
+        return value
+    return MASK if value is not None and name in _hidden(export.pk, export.space_id) else masked(value, name)
+
+
+@lru_cache(maxsize=8)
+def _hidden(export_id: int, space_id: int) -> frozenset[str]:
+    """Once an export: it is a snapshot."""
+    return hidden_traits(space_id)
 
 
 def _text(value: Any) -> str:

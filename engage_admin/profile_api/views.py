@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from audiences.selectors.audiences import audiences_of_profile
 from common.errors import InvalidError
 from engage_admin.profile_api.base import ProfileAPIView, cursor, flag_of, instant_of, limit_of, names_of
 from journeys.selectors.profile import journey_values
-from profiles.masking import masked_identifier
+from profiles.masking import MASK, hidden_traits, masked_identifier
 from profiles.models import COLLECTION_NAMES, Event, EventType, ExternalId, Profile
 from profiles.selectors.detail import EVENT_DAYS, context_of, linked_profiles, traits_of
 from profiles.selectors.search import identifiers_of
@@ -71,6 +71,8 @@ class Traits(ProfileAPIView):
         ]
         page, following = paged(request, values, [item.key for item in values], limit)
         is_verbose = flag_of(request, "verbose")
+        hidden = frozenset[str]() if self.shows_personal_data else hidden_traits(self.space.pk)
+        page = [replace(item, value=MASK) if item.key in hidden else item for item in page]
         traits = {item.key: self._shown(item, is_verbose=is_verbose) for item in page}
         return Response({"traits": traits, "cursor": cursor(request, following=following, limit=limit)})
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from common.keyset import keyset_page
-from profiles.masking import masked, masked_identifier
+from profiles.masking import masked, masked_identifier, masked_traits
 from profiles.models import ACCOUNTS, COLLECTION_NAMES, USERS, EventType, ExternalId, Profile, Suppression
 from profiles.selectors import detail, search
 from spaces.access import SpaceRequest, space_view
@@ -130,7 +130,8 @@ def _tabs(request: SpaceRequest, profile: Profile) -> list[dict[str, Any]]:
 def _traits(request: SpaceRequest, profile: Profile) -> dict[str, Any]:
     traits = detail.traits_of(profile)
     if not request.member.has_pii_access:
-        traits = [replace(trait, value=masked(trait.value, trait.key)) for trait in traits]
+        shown = masked_traits({trait.key: trait.value for trait in traits}, space_id=request.space.pk)
+        traits = [replace(trait, value=shown[trait.key]) for trait in traits]
     return {"traits": traits, "computed_url": _fragment_url(request, profile, "traits")}
 
 

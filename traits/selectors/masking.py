@@ -12,6 +12,7 @@ from profiles.masking import MASK, masked
 from traits.models import Trait
 from traits.selectors.preview import PreviewReport
 from traits.selectors.values import Common, Distribution, Valued
+from traits.services.sql_columns import columns_of
 
 ALL = "*"
 
@@ -25,6 +26,12 @@ def path_of(definition: Any) -> str:
         return ALL
     path = definition.get("property") or definition.get("user_trait")
     return path if isinstance(path, str) else ""
+
+
+def hidden_columns(space_id: int) -> frozenset[str]:
+    """The columns of the SQL traits of a space: masked on profiles as well (W094)."""
+    rows = Trait.objects.filter(space_id=space_id, kind=SQL)
+    return frozenset(column for trait in rows for column in columns_of(trait))
 
 
 def shown_values(rows: Sequence[Valued], *, trait: Trait, shows_pii: bool) -> list[Valued]:

@@ -276,3 +276,20 @@ def test_what_people_without_the_right_see_is_masked(client, space, source):
     assert "gold" not in text
     assert "ann@example.com" not in text
     assert "••••" in text
+
+
+def test_profiles_mask_the_columns_of_sql_traits(client, api_for, space, source):
+    """W094: on the page of a profile and in the APIs as well; a custom trait beside them is shown."""
+    member = factories.make_member(workspace=space.workspace, role=Role.READ_ONLY, has_pii_access=False)
+    profile = factories.make_profile(space=space, ids={"user_id": "u1"}, traits={"color": "teal"})
+    make_sql_trait(source=source)
+    run_queries()
+    client.force_login(member.user)
+    where = {"space": space.slug, "segment_id": profile.segment_id}
+
+    page = client.get(reverse("profiles:detail", kwargs=where), {"tab": "traits"}).content.decode()
+    body = api_for(member.user, space).get(f"/api/v1/spaces/{space.slug}/profiles/{profile.segment_id}/").json()
+
+    assert body["traits"] == {"color": "teal", "plan": "••••", "ltv": "••••"}
+    assert "teal" in page
+    assert "gold" not in page
