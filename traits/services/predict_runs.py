@@ -143,6 +143,9 @@ def work(run: PredictionRun, *, slice_profiles: int = SLICE_PROFILES, deadline: 
         _note_failure(run, str(error).splitlines()[0][:500])
     except (ProductError, DamagedModelError) as error:
         _end_with(run, str(error))
+    except Exception as error:
+        logger.exception("run %s of a prediction failed in attempt %s", run.pk, run.attempts)
+        _note_failure(run, f"Unexpected {type(error).__name__}: the log of the worker says more.")
 
 
 def _hand_over(run: PredictionRun) -> None:

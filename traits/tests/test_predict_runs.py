@@ -277,6 +277,19 @@ def test_an_error_of_the_database_is_tried_again(space, monkeypatch):
     assert second.state == "done"
 
 
+def test_what_nobody_thought_of_is_tried_again_and_then_said(space, monkeypatch):
+    trait = make_prediction(space=space)
+    monkeypatch.setattr(predict_runs, "train", lambda *_args, **_options: 1 / 0)
+    states = []
+    for _ in range(5):
+        PredictionRun.objects.update(lease_until=None)
+        states.append(run_predictions().state)
+
+    trait.refresh_from_db()
+    assert states == ["running"] * 4 + ["failed"]
+    assert trait.status_detail == "Unexpected ZeroDivisionError: the log of the worker says more."
+
+
 def test_a_damaged_model_is_not_used(space):
     person_at(space, orders_ago=[1], now=timezone.now())
     trait = make_prediction(space=space)
