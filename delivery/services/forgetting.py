@@ -25,6 +25,7 @@ from delivery.services.tallies import Tally
 from destinations import catalog
 from spaces.models import Space
 
+Value = int | str | datetime
 PERSON_DELETED = "PERSON_DELETED"
 DETAIL = "The person was deleted; what this call said was removed."
 BLOCK = 2_000
@@ -277,7 +278,7 @@ def _enter(space_id: int, rows: Sequence[tuple[int, int, int, str, str, datetime
     )
 
 
-def _values(space_id: int, profile_ids: Sequence[int], now: datetime) -> dict[str, object]:
+def _values(space_id: int, profile_ids: Sequence[int], now: datetime) -> dict[str, Value]:
     return {
         "space": space_id,
         "profiles": bigint_array(profile_ids),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
 
 from django.utils import timezone
 
 from destinations.config import DestinationConfig, load_config
 from destinations.kit.conversation import converse
-from destinations.kit.definition import Context
 from destinations.kit.redaction import redact
 from destinations.models import DeletionForward, Destination
 from destinations.services.tester import hear
@@ -61,9 +59,14 @@ def _ask(config: DestinationConfig, ids: Mapping[str, str]) -> tuple[str, str]:
     assert definition is not None
     assert definition.delete_user is not None
     tokens = StoredTokens(config)
-    start = partial(_delete, definition.delete_user, ids)
+    delete_user = definition.delete_user
     verdict, _result = hear(
-        converse(start, config.context({}, now=timezone.now()), auth=definition.auth, tokens=tokens)
+        converse(
+            lambda context: delete_user(context, ids),
+            config.context({}, now=timezone.now()),
+            auth=definition.auth,
+            tokens=tokens,
+        )
     )
     detail = str(redact(verdict.detail, tokens.secret_values))
     if verdict.outcome in {"delivered", "filtered"} or verdict.status == HTTPStatus.NOT_FOUND:
@@ -71,8 +74,3 @@ def _ask(config: DestinationConfig, ids: Mapping[str, str]) -> tuple[str, str]:
     if verdict.outcome == "retry":
         return State.WAITING, detail
     return (State.BY_HAND if verdict.code == UNNAMED else State.FAILED), detail
-
-
-def _delete(delete_user: object, ids: Mapping[str, str], context: Context) -> object:
-    assert callable(delete_user)
-    return delete_user(context, ids)

@@ -108,7 +108,7 @@ def _issues(space_id: int, subject: Subject) -> int:
             "(SELECT * FROM unnest(%s::text[], %s::text[]))",
             [space_id, [one.id_type for one in subject.ids], [one.value for one in subject.ids]],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _samples(space_id: int, subject: Subject) -> int:
@@ -132,4 +132,4 @@ def _staged(space_id: int, subject: Subject) -> int:
             "AND lower(r.looked_up) = ANY(%s)",
             [space_id, [one.value for one in subject.ids]],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -92,7 +92,8 @@ def delete_profiles(*, regulation: Regulation, subject: Subject, now: datetime) 
     Suppression.objects.filter(space=space, profile_id__in=subject.profiles).update(profile_id=None)
     is_temporary = regulation.kind == Regulation.Kind.DELETE
     suppress(regulation=regulation, keys=subject.keys, profile_id=None, is_temporary=is_temporary)
-    values: dict[str, object] = {"space": space.pk, "profiles": bigint_array(subject.profiles), "now": now}
+    ids = bigint_array(subject.profiles)
+    values: dict[str, int | str | datetime] = {"space": space.pk, "profiles": ids, "now": now}
     told = destinations_told(space_id=space.pk, profile_ids=subject.profiles)
     subject.destinations = sorted({*subject.destinations, *told})
     with connection.cursor() as cursor:

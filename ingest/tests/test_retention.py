@@ -7,9 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from celery import current_app
 from django.utils import timezone
 
-from engage_admin.celery import app
 from ingest.models import IdentityIssue, MessageKey, RejectedMessage, UnknownWriteKey
 from ingest.retention import forget_old
 from spaces.models import Space
@@ -37,6 +37,6 @@ def test_each_table_forgets_what_is_older_than_its_setting(space: Space, setting
 
 
 def test_the_housekeeper_comes_by_itself() -> None:
-    entry = app.conf.beat_schedule["retention"]
+    entry = current_app.conf.beat_schedule["retention"]
 
     assert (entry["task"], entry["schedule"]) == ("engage_admin.keep_house", 600.0)

@@ -35,7 +35,7 @@ def forget_runs(*, space_id: int, profile_ids: Sequence[int], now: datetime) -> 
                 f"DELETE FROM {table} WHERE space_id = %s AND profile_id = ANY(%s::bigint[])",  # noqa: S608
                 [space_id, bigint_array(profile_ids)],
             )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _end(space_id: int, found: Sequence[tuple[int, int, int]], now: datetime) -> None:
