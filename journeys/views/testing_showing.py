@@ -87,9 +87,10 @@ def decisions(result: TestResult, *, shows_pii: bool) -> list[Decision]:
 
 
 def _unconnected(result: TestResult, entry: TraceEntry) -> str:
-    if entry.kind != SENT or getattr(result.simulation.plan.steps[entry.step_id].step, "connections", ()):
+    if entry.kind != SENT:
         return ""
-    return "No destination is connected to this step: nothing would go out."
+    connections: Any = getattr(result.simulation.plan.steps[entry.step_id].step, "connections", ())
+    return "" if connections else "No destination is connected to this step: nothing would go out."
 
 
 def facts_of(evidence: Evidence, *, shows_pii: bool, depth: int = 0) -> Iterator[Fact]:
