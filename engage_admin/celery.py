@@ -60,7 +60,6 @@ app.conf.task_queues = None
 app.conf.task_create_missing_queues = True
 
 
-@task_prerun.connect
 def keep_good_connections(sender: Any = None, **_: Any) -> None:
     """A task goes on with the connection of the one before, as requests do: closed by age, or when it is broken.
 
@@ -68,3 +67,6 @@ def keep_good_connections(sender: Any = None, **_: Any) -> None:
     """
     if not sender.request.is_eager:
         close_old_connections()
+
+
+task_prerun.connect(keep_good_connections)
