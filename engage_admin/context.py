@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from redis.exceptions import RedisError
 
-from engage_admin.home import problems
+from engage_admin.problems import problems
 from spaces.context import route_url
 from spaces.models import Space
 

@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from audiences.models import Audience, ComputeStatus
-from delivery.models import Connection, Delivery, DeliveryCounter, DestinationHealth, ListChange, Outcome
+from delivery.models import Connection, Delivery, DeliveryCounter, ListChange, Outcome
 from destinations.models import Destination
+from engage_admin.problems import problems
 from ingest.models import SourceCounter
 from profiles.models import ACCOUNTS, USERS, Profile
 from spaces.access import SpaceRequest, space_view
@@ -141,17 +142,14 @@ def tiles(space: Space, *, now: datetime) -> list[Tile]:
         ),
         Tile(
             label="Delivered, 24 h",
-            value=outcomes(space, now=now).get(Outcome.DELIVERED, 0),
+            value=DeliveryCounter.objects.filter(
+                space_id=space.pk, bucket__gt=now - DAY, outcome=Outcome.DELIVERED
+            ).aggregate(total=Sum("calls"))["total"]
+            or 0,
             url=route_url("delivery:overview", space),
             note=f"{waiting:,} waiting",
         ),
     ]
-
-
-def outcomes(space: Space, *, now: datetime) -> dict[str, int]:
-    """Finished calls of the last 24 hours by outcome; counted by ten minutes."""
-    rows = DeliveryCounter.objects.filter(space_id=space.pk, bucket__gt=now - DAY)
-    return dict(rows.values_list("outcome").annotate(total=Sum("calls")))
 
 
 def destination_rows(space: Space, *, now: datetime) -> list[dict[str, Any]]:
@@ -171,40 +169,6 @@ def destination_rows(space: Space, *, now: datetime) -> list[dict[str, Any]]:
                 "delivered": delivered,
                 "failed": failed,
                 "success": delivered / (delivered + failed) if delivered + failed else None,
-            }
-        )
-    return found
-
-
-def problems(space: Space, *, now: datetime) -> list[dict[str, str]]:
-    """What needs somebody: `{"title", "text", "url"}` for failed audiences, destinations that are being spared, and
-    calls that failed for good in the last day.
-    """
-    found = [
-        {
-            "title": f"{audience.name} could not be computed",
-            "text": audience.status_detail,
-            "url": route_url("audiences:overview", space, audience_id=audience.public_id),
-        }
-        for audience in audiences_of(space).filter(status=ComputeStatus.FAILED).order_by("name")[:10]
-    ]
-    spared = DestinationHealth.objects.filter(
-        destination__space=space, destination__deleted_at=None, destination__is_enabled=True, open_until__gt=now
-    )
-    found += [
-        {
-            "title": f"{health.destination.name} keeps failing, so calls to it wait",
-            "text": health.last_error,
-            "url": route_url("destinations:detail", space, destination_id=health.destination.public_id),
-        }
-        for health in spared.select_related("destination").order_by("destination__name")[:10]
-    ]
-    if count := outcomes(space, now=now).get(Outcome.FAILED, 0):
-        found.append(
-            {
-                "title": f"{count:,} deliver{'ies' if count > 1 else 'y'} failed for good in the last 24 hours",
-                "text": "They are kept as dead letters and can be sent again.",
-                "url": route_url("delivery:dead_letters", space),
             }
         )
     return found
