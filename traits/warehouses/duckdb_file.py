@@ -77,7 +77,7 @@ def _problems(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 class _Child:
-    """The process that reads a file (`duckdb_child`); after the time limit it is ended."""
+    """The process that reads a file (`duckdb_child`); ended when an answer takes longer than the time limit."""
 
     def __init__(self, path: Path, query: str | None, limits: Limits) -> None:
         self.path = path
@@ -100,9 +100,6 @@ class _Child:
             text=True,
             encoding="utf-8",
         )
-        self._timer = threading.Timer(limits.seconds, self._end_late)
-        self._timer.daemon = True
-        self._timer.start()
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")
@@ -113,7 +110,6 @@ class _Child:
         self._process.kill()
 
     def close(self) -> None:
-        self._timer.cancel()
         self._process.kill()
         # Closes the pipes as well.
         with contextlib.suppress(BrokenPipeError, ValueError):
@@ -122,7 +118,13 @@ class _Child:
     def read(self) -> dict[str, Any]:
         """The next message. WarehouseError for what went wrong, also when the process is gone."""
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        timer = threading.Timer(self._limits.seconds, self._end_late)
+        timer.daemon = True
+        timer.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
         if self._is_late:
             raise WarehouseError(
                 f"The query took longer than {self._limits.seconds:g} seconds and was stopped. Make it faster, or "

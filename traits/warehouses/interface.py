@@ -42,7 +42,7 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """`seconds` is how long a statement may take."""
+    """`seconds` is how long a query may take until its first rows, and until each further block of them."""
 
     seconds: float
     block_rows: int = 5_000
