@@ -7,8 +7,9 @@ import json
 import re
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
+from tests.browser import findings, serious
 from tests.browser_steps import build, space_of
 from tests.product import Product
 
@@ -278,3 +279,35 @@ def dry_run(page: Page, step: str) -> None:
     entered = page.get_by_test_id("dry_run.entered").locator(".stat__value").inner_text()
     assert int(entered) > 0
     expect(card(page, step)).to_contain_text(f"{entered} entered")
+
+
+PAGES = [
+    ("builder", "journeys/{draft}/builder/"),
+    ("step", "journeys/{draft}/builder/?panel=step:send"),
+    ("outline", "journeys/{draft}/outline/"),
+    ("chooser", "journeys/{draft}/steps/send/destinations/"),
+    ("destination", "journeys/{draft}/steps/send/destinations/{mail}/"),
+    ("test", "journeys/{draft}/test/"),
+    ("dry run", "journeys/{draft}/dry-run/"),
+    ("review", "journeys/{draft}/review/"),
+    ("overview", "journeys/{live}/"),
+    ("runs", "journeys/{live}/runs/?show=entered"),
+]
+
+# The colors of a theme are there with the next frame but one.
+SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def findings_by_look(page: Page, sizes: tuple[ViewportSize, ...]) -> list[tuple[Any, ...]]:
+    """What axe finds serious or critical, at each size, light and dark."""
+    found: list[tuple[Any, ...]] = []
+    for size in sizes:
+        page.set_viewport_size(size)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            page.evaluate(SETTLED)
+            found += [
+                (size["width"], theme, each["id"], [node["html"] for node in each["nodes"]])
+                for each in serious(findings(page))
+            ]
+    return found

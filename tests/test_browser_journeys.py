@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from journeys.tests.definitions import big_journey
-from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
+from tests.browser import Complaints, overflow, running_chromium, sign_in
 from tests.browser_journeys import (
     OPENED_EMAIL_KEY,
+    PAGES,
     add_step,
     assert_calls_of_entry,
     build_in_outline,
@@ -23,6 +24,7 @@ from tests.browser_journeys import (
     delay,
     dry_run,
     find_on_canvas,
+    findings_by_look,
     free_name,
     journey,
     journey_id_of,
@@ -468,23 +470,6 @@ def test_a_step_of_a_large_journey_is_found_and_the_whole_is_seen(page: Page, pr
     expect(card(page, "Buyers").or_(page.get_by_test_id("canvas.step").first)).to_be_in_viewport()
 
 
-PAGES = [
-    ("builder", "journeys/{draft}/builder/"),
-    ("step", "journeys/{draft}/builder/?panel=step:send"),
-    ("outline", "journeys/{draft}/outline/"),
-    ("chooser", "journeys/{draft}/steps/send/destinations/"),
-    ("destination", "journeys/{draft}/steps/send/destinations/{mail}/"),
-    ("test", "journeys/{draft}/test/"),
-    ("dry run", "journeys/{draft}/dry-run/"),
-    ("review", "journeys/{draft}/review/"),
-    ("overview", "journeys/{live}/"),
-    ("runs", "journeys/{live}/runs/?show=entered"),
-]
-
-# The colors of a theme are there with the next frame but one.
-SETTLED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-
-
 @pytest.fixture(scope="module")
 def places(product: Product, mail: dict[str, Any], live: str) -> dict[str, str]:
     draft = make_journey(product, journey("Accessible", send_step("Opened email", mail)))
@@ -503,15 +488,6 @@ def test_page_of_journeys_is_accessible(
     page.goto(f"/s/{product.demo['space']}/{path.format(**places)}", wait_until="networkidle")
 
     said = complaints.take()
-    found = []
-    for size in (WIDE, NARROW):
-        page.set_viewport_size(size)
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-            page.evaluate(SETTLED)
-            found += [
-                (size["width"], theme, each["id"], [node["html"] for node in each["nodes"]])
-                for each in serious(findings(page))
-            ]
+    found = findings_by_look(page, (WIDE, NARROW))
 
     assert (said, found, overflow(page)) == ([], [], 0)

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from delivery.models import Connection, DestinationHealth
+from delivery.models import Connection, DeliveryLog, DestinationHealth
 from delivery.tests.builders import make_connection
 from delivery.tests.emitting import emit
 from destinations.services.destinations import set_destination_enabled
@@ -66,13 +66,16 @@ def test_calls_that_were_skipped_are_offered_once_the_destination_is_on(
 ) -> None:
     destination = connection.destination
     set_destination_enabled(destination=destination, actor=owner, is_enabled=False)
-    skipped = sum(emit(space, profile_with_id(space), value=True, now=timezone.now()) for _ in range(2))
+    for _ in range(2):
+        emit(space, profile_with_id(space), value=True, now=timezone.now())
+    skipped = DeliveryLog.objects.in_space(space).filter(reason="DESTINATION_DISABLED").count()
     while_off = titles(space)
     set_destination_enabled(destination=destination, actor=owner, is_enabled=True)
 
     [problem] = problems(space, now=timezone.now())
     page = client_for(owner).get(problem["url"]).content.decode()
 
+    assert skipped >= 2
     assert while_off == []
     assert problem["title"] == f"{skipped} calls were not sent while {destination.name} was off"
     assert page.count('data-test="dead.replay-reason"') == 1
