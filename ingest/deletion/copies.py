@@ -33,8 +33,11 @@ def clean_copies(*, space_id: int, subject: Subject) -> tuple[dict[str, int], li
             if copy.how == "tell":
                 left.append({"what": copy.what, "name": str(subject.cleaned(name))[:200]})
                 continue
+            cleaned = {column: subject.cleaned(value, column) for column, value in values.items()}
+            if copy.how == "clean" and cleaned == values:
+                continue
             counts[copy.table] += 1
-            _carry_out(copy, row_id, {column: subject.cleaned(value) for column, value in values.items()})
+            _carry_out(copy, row_id, cleaned)
     counts["identity_issue"] = _issues(space_id, subject)
     counts["observed_field"] = _samples(space_id, subject)
     counts["sql_staged_row"] = _staged(space_id, subject) if "sql_staged_row" in existing else 0

@@ -78,6 +78,12 @@ class Subject:
     def _long_pattern(self) -> re.Pattern[str]:
         return re.compile("|".join(re.escape(text) for text in self.long), re.IGNORECASE)
 
+    @cached_property
+    def _names(self) -> re.Pattern[str]:
+        """Identifiers alone: a Segment ID names nobody once the profile is gone."""
+        names = [text for text in self.long if text in self._values]
+        return re.compile("|".join(re.escape(text) for text in names), re.IGNORECASE)
+
     def likes(self) -> list[str]:
         """LIKE patterns for lower-case texts: whatever does not match one of them does not mention the person."""
         texts = [*self.long, *(f'"{text}' for text in self.short)]
@@ -118,7 +124,7 @@ class Subject:
         text = str(value)
         if text.lower() in self.short and _plain(key) in self._id_keys:
             return REMOVED
-        replaced = self._long_pattern.sub(REMOVED, text) if self.long else text
+        replaced = self._names.sub(REMOVED, text) if self._values - self.short else text
         return value if replaced == text else replaced
 
     def calls(self) -> Iterator[dict[str, str]]:

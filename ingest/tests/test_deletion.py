@@ -147,6 +147,7 @@ def test_what_is_done_is_told(world: World, owner: User) -> None:
     assert regulation.counts["inbound_log"] == 5
     entries = AuditEntry.objects.filter(action__startswith="regulation.").order_by("id")
     assert [entry.action for entry in entries] == ["regulation.asked", "regulation.finished"]
+    assert entries[0].after["profile"] == world.ann.segment_id
 
 
 def test_a_definition_that_names_the_person_is_listed(world: World, owner: User) -> None:
