@@ -36,7 +36,8 @@ class Connected:
 
     `computation_id, computation_key, computation_name, computation_class, kinds (comma separated), enter_event,
     exit_event, external_audience_id, value_format, include_audience_key ("0" or "1"), traits (JSON list of the names of
-    enriched traits), columns (JSON list: those of a SQL trait)`. Without a key it stands for an audience that does not exist.
+    enriched traits), columns (JSON list: those of a SQL trait)`. Without a key it stands for an audience that does not
+    exist.
     """
 
     computation_id: str = "aud_sample"

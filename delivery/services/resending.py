@@ -95,8 +95,10 @@ def _rows(connection: Connection, profile_ids: Sequence[int]) -> list[Change]:
     columns = connection.computation_columns
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT p.id, (SELECT jsonb_object_agg(c.name, p.traits -> c.name) FROM unnest(%s::text[]) AS c(name))::text "
-            "FROM profile p WHERE p.space_id = %s AND p.id = ANY(%s::bigint[]) AND p.traits ?| %s::text[] ORDER BY p.id",
+            "SELECT p.id, "
+            "(SELECT jsonb_object_agg(c.name, p.traits -> c.name) FROM unnest(%s::text[]) AS c(name))::text "
+            "FROM profile p WHERE p.space_id = %s AND p.id = ANY(%s::bigint[]) AND p.traits ?| %s::text[] "
+            "ORDER BY p.id",
             [columns, connection.space_id, bigint_array(profile_ids), columns],
         )
         return [Change(profile_id=profile_id, value=True, json=text) for profile_id, text in cursor.fetchall()]
