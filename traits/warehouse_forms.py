@@ -108,7 +108,7 @@ class QueryForm(ProductForm):
                 "placeholder": "SELECT user_id, plan FROM customers",
             }
         ),
-        help_text="One SELECT: one column of identifiers, one row each; the other columns become traits of their names.",
+        help_text="One SELECT: one column of identifiers, one row each; the others become traits of their names.",
     )
 
     def add_product_error(self, error: ProductError) -> None:
