@@ -24,8 +24,7 @@ def make_warehouses(product: Product, api: Callable[..., Any]) -> dict[str, str]
     folder = product.folder / "warehouses"
     folder.mkdir(exist_ok=True)
     path = folder / "sales.duckdb"
-    people = api("GET", "profiles/?limit=100")["results"]
-    ids = sorted({one["value"] for row in people for one in row["identities"] if one["type"] == "user_id"})
+    ids = _user_ids(product, f"spaces/{product.demo['space']}/profiles/?limit=200")
     with duckdb.connect(str(path)) as own:
         own.execute("CREATE TABLE customers (user_id VARCHAR, orders INTEGER)")
         own.executemany("INSERT INTO customers VALUES (?, ?)", [(one, number % 7) for number, one in enumerate(ids)])
@@ -51,6 +50,16 @@ def make_warehouses(product: Product, api: Callable[..., Any]) -> dict[str, str]
         "warehouse": files["id"],
         "failed_warehouse": away["id"],
     }
+
+
+def _user_ids(product: Product, path: str) -> list[str]:
+    """Some hundred people's; the newest profiles may all be anonymous."""
+    found: set[str] = set()
+    while path and len(found) < 100:
+        page = product.api("GET", path)
+        found |= {one["value"] for row in page["results"] for one in row["identities"] if one["type"] == "user_id"}
+        path = (page["next"] or "").partition("/api/v1/")[2]
+    return sorted(found)
 
 
 def _wait(product: Product, api: Callable[..., Any], trait: str, status: str) -> None:
