@@ -81,7 +81,7 @@ def _ask(forward: DeletionForward, subject: Subject, now: datetime) -> None:
 
 def _note(forward: DeletionForward, result: Forwarded, subject: Subject, now: datetime) -> None:
     forward.state = result.state
-    forward.detail = str(subject.cleaned(result.detail))
+    forward.detail = subject.cleaned_sentence(result.detail)
     is_open = result.state in {State.WAITING, State.FAILED}
     forward.finished_at = None if is_open else now
     wait = min(FIRST_WAIT * 2 ** min(forward.attempts, 10), LONGEST_WAIT)

@@ -17,6 +17,8 @@ from profiles.services.suppressions import Key
 REMOVED = "[removed]"
 # Shorter identifiers (a user ID "42") occur in many texts by chance: they count only where an identifier stands.
 LONG = 8
+# Answers of destinations are kept up to a length and end with this then; so few characters name nobody.
+CUT, LEAST_BEGINNING = "…", 3
 ID_KEYS = frozenset(
     {
         *("userid", "anonymousid", "id", "idvalue", "identifier", "externalid", "user", "profile", "value", "email"),
@@ -126,6 +128,18 @@ class Subject:
             return REMOVED
         replaced = self._names.sub(REMOVED, text) if self._values - self.short else text
         return value if replaced == text else replaced
+
+    def cleaned_sentence(self, text: str) -> str:
+        """A sentence about the person without their identifiers, also without the beginning of one at a cut end."""
+        cleaned = str(self.cleaned(text))
+        if not cleaned.endswith(CUT):
+            return cleaned
+        kept = cleaned.removesuffix(CUT)
+        most = max((len(text) for text in self._values), default=0)
+        for length in range(min(most, len(kept)), LEAST_BEGINNING - 1, -1):
+            if any(text.startswith(kept[-length:].lower()) for text in self._values):
+                return f"{kept[:-length]}{REMOVED}{CUT}"
+        return cleaned
 
     def calls(self) -> Iterator[dict[str, str]]:
         """What destinations are told: as many requests as it takes to name every user ID, anonymous ID and e-mail."""
