@@ -9,11 +9,9 @@ hour received = stored + duplicate + rejected.
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -21,6 +19,7 @@ from psycopg import errors
 
 from audiences.services.locks import lock_space
 from audiences.tasks import compute
+from common.collecting import uncollected
 from common.tasks import enqueue
 from ingest.filtering import drop_filtered
 from ingest.inbound import Message, claim, keep
@@ -47,7 +46,7 @@ def process_next(limit: int = MICRO_BATCH) -> int:
     """
     for attempt in range(1, TRIES + 1):
         try:
-            with _no_cycle_search():
+            with uncollected():
                 return _process(limit)
         except (OperationalError, IntegrityError, IdentityConflictError) as error:
             if attempt == TRIES or not _is_lost_race(error):
@@ -55,18 +54,6 @@ def process_next(limit: int = MICRO_BATCH) -> int:
             logger.info("micro-batch is tried again after %s", type(error).__name__)
             time.sleep(0.02 * attempt)
     raise AssertionError("unreachable")
-
-
-@contextmanager
-def _no_cycle_search() -> Iterator[None]:
-    """A micro-batch makes many objects and no cycles; searching them for cycles costs a quarter of its time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _is_lost_race(error: Exception) -> bool:
