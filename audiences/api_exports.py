@@ -25,10 +25,22 @@ from audiences.serializers import AudienceSerializer
 from audiences.services import exports as services
 from audiences.services.cloning import clone_audience
 from common.errors import InvalidError, NotAllowedError
+from profiles.models import Profile
 from profiles.selectors.search import search_profiles
 from spaces.access import allows, membership, missing_right
 from spaces.api_base import refuse_other_space
-from spaces.models import Role
+from spaces.models import Role, Space
+
+
+def named_profile(space: Space, request: Request, *, collection: int) -> Profile:
+    """The profile of `?profile=`, a Segment ID or `type:value`; InvalidError without it, 404 for an unknown one."""
+    text = request.query_params.get("profile", "")
+    if not text:
+        raise InvalidError.at("/profile", "Name the profile by its Segment ID or as type:value.", "required")
+    found = search_profiles(space, text=text, collection=collection, exact=True, size=2).matches
+    if not found:
+        raise Http404("This space has no such profile.")
+    return found[0].profile
 
 
 class AudienceExplainView(AudienceView):
@@ -42,13 +54,7 @@ class AudienceExplainView(AudienceView):
     def get(self, request: Request, **kwargs: Any) -> Response:
         """Why a profile is or is not in the audience: a verdict and the evidence at every node of the definition."""
         audience = self.audience()
-        text = request.query_params.get("profile", "")
-        if not text:
-            raise InvalidError.at("/profile", "Name the profile by its Segment ID or as type:value.", "required")
-        found = search_profiles(self.space, text=text, collection=audience.collection, exact=True, size=2).matches
-        if not found:
-            raise Http404("This space has no such profile.")
-        profile = found[0].profile
+        profile = named_profile(self.space, request, collection=audience.collection)
         explained = explain_membership(audience=audience, profile=profile, shows_pii=self.member.has_pii_access)
         return Response(
             {

@@ -31,6 +31,7 @@ QUERIES = {
     "api/v1/spaces/<slug:space>/trace/": [f"q={EMAIL}"],
     "api/v1/spaces/<slug:space>/profiles/": [f"identifier={EMAIL}"],
     "s/<slug:space>/audiences/<str:audience_id>/explain/": ["profile={segment_id}"],
+    "s/<slug:space>/traits/<str:trait_id>/explain/": ["profile={segment_id}"],
 }
 
 

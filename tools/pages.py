@@ -136,6 +136,11 @@ PAGES = [
     Page(name="trait-builder-read-only", path=TRAIT + "builder/", who=VIEWER),
     Page(name="trait-values", path=TRAIT + "values/"),
     Page(name="trait-values-text", path="/s/{space}/traits/{text_trait}/values/"),
+    Page(name="trait-explain", path=TRAIT + "explain/?profile={profile}"),
+    Page(name="trait-explain-empty", path=TRAIT + "explain/"),
+    Page(name="trait-explain-sheet", path=TRAIT + "values/", act=click("values.explain", then="explain.verdict")),
+    Page(name="prediction-explain", path=PREDICTION + "explain/?profile={profile}"),
+    Page(name="sql-explain", path=SQL + "explain/?profile={profile}"),
     Page(name="trait-settings", path=TRAIT + "settings/"),
     Page(
         name="trait-sheet", path=TRAIT + "?panel=connection:{trait_connection}", act=click(then="connection.settings")

@@ -9,8 +9,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
+from audiences.api_exports import named_profile
 from common.api import page_limit, whole_number
 from common.errors import InvalidError
 from engine import traits as engine
@@ -18,6 +20,7 @@ from engine.traits.sql import SQL
 from spaces.api_base import SpaceAPIView
 from traits.models import Trait
 from traits.selectors import traits as selectors
+from traits.selectors.explaining import explain_value
 from traits.selectors.masking import shown_distribution, shown_report, shown_values
 from traits.selectors.preview import preview_report
 from traits.selectors.values import distribution, profiles_with
@@ -26,6 +29,7 @@ from traits.serializers import (
     TraitChangeSerializer,
     TraitConnectionInputSerializer,
     TraitConnectionSerializer,
+    TraitExplanationSerializer,
     TraitInputSerializer,
     TraitPreviewInputSerializer,
     TraitPreviewSerializer,
@@ -67,7 +71,7 @@ def _refuse_sql(definition: Any) -> None:
 class TraitView(SpaceAPIView):
     """Base of everything below one trait."""
 
-    serializer_class = TraitSerializer
+    serializer_class: type[BaseSerializer[Any]] = TraitSerializer
 
     def trait(self) -> Trait:
         trait = selectors.get_trait(self.space, self.kwargs["trait"])
@@ -137,6 +141,22 @@ class TraitValuesView(TraitView):
         if following is not None:
             url = f"{request.build_absolute_uri(request.path)}?after={following}&limit={limit}"
         return Response({"next": url, "results": [ValuedSerializer(row).data for row in rows]})
+
+
+class TraitExplainView(TraitView):
+    serializer_class = TraitExplanationSerializer
+
+    @extend_schema(
+        operation_id="traits_explain",
+        parameters=[OpenApiParameter("profile", str, required=True, description="Segment ID, or `type:value`.")],
+        responses=TraitExplanationSerializer,
+    )
+    def get(self, request: Request, **kwargs: Any) -> Response:
+        """Why a profile has its value: the events, row or figures behind it, and when it changes by itself."""
+        trait = self.trait()
+        profile = named_profile(self.space, request, collection=trait.collection)
+        explained = explain_value(trait=trait, profile=profile, shows_pii=self.member.has_pii_access)
+        return Response({"profile": profile.segment_id, **explained.as_json()})
 
 
 class TraitDistributionView(TraitView):

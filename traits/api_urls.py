@@ -27,6 +27,7 @@ urlpatterns = [
     path(f"{ONE}prediction/", predict_api.PredictionView.as_view()),
     path(f"{ONE}prediction/retrain/", predict_api.PredictionRetrainView.as_view()),
     path(f"{ONE}values/", api.TraitValuesView.as_view()),
+    path(f"{ONE}explain/", api.TraitExplainView.as_view()),
     path(f"{ONE}distribution/", api.TraitDistributionView.as_view()),
     path(f"{ONE}connections/", api.TraitConnectionsView.as_view()),
 ]

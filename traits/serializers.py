@@ -138,6 +138,28 @@ class TraitPreviewSerializer(serializers.Serializer[PreviewReport]):
     distribution = DistributionSerializer()
 
 
+class TraitExplanationSerializer(serializers.Serializer[Any]):
+    """`value` is computed now, `stored` kept since `since`; `changes_at` is when time alone makes it `becomes`.
+
+    One of `events` (checks, window, events that count and that do not), `row` (runs of a query) and `score` (run,
+    figures and probability of a prediction) is the evidence; `next_run_at` is when the latter two are looked at again.
+    """
+
+    profile = serializers.CharField()
+    sentence = serializers.CharField()
+    at = serializers.DateTimeField()
+    value = serializers.JSONField(allow_null=True)
+    stored = serializers.JSONField(allow_null=True)
+    since = serializers.DateTimeField(allow_null=True)
+    changes_at = serializers.DateTimeField(allow_null=True)
+    becomes = serializers.JSONField(allow_null=True)
+    next_run_at = serializers.DateTimeField(allow_null=True)
+    caveat = serializers.CharField(allow_blank=True)
+    events = serializers.DictField(allow_null=True)
+    row = serializers.DictField(allow_null=True)
+    score = serializers.DictField(allow_null=True)
+
+
 class TraitValuesSerializer(serializers.Serializer[Any]):
     """A page of profiles and their values; `next` is the URL of the following page."""
 

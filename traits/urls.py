@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from traits.views import builder, connections, predict, sql, traits, warehouses
+from traits.views import builder, connections, explaining, predict, sql, traits, warehouses
 
 ONE = "traits/<str:trait_id>/"
 app_name = "traits"
@@ -30,6 +30,7 @@ urlpatterns = [
     path(f"{ONE}runs/live/", sql.runs_live, name="sql_runs_live"),
     path(f"{ONE}schedule/", sql.schedule, name="sql_schedule"),
     path(f"{ONE}values/", traits.values, name="values"),
+    path(f"{ONE}explain/", explaining.explain, name="explain"),
     path(f"{ONE}settings/", traits.settings, name="settings"),
     path(f"{ONE}enabled/", traits.toggle, name="toggle"),
     path(f"{ONE}refresh/", traits.refresh, name="refresh"),

@@ -45,7 +45,12 @@ class LoadedState:
 
 def load_state(*, space: Space, profile: Profile, condition: Condition) -> LoadedState:
     """What the condition looks at, as it is stored now; of an account with its users."""
-    loader = _Loader(space, mentions(condition))
+    return load_mentioned(space=space, profile=profile, mentioned=mentions(condition))
+
+
+def load_mentioned(*, space: Space, profile: Profile, mentioned: Mentions) -> LoadedState:
+    """What is mentioned, as `load_state`."""
+    loader = _Loader(space, mentioned)
     if profile.collection != ACCOUNTS:
         return LoadedState(state=loader.states([profile.id])[profile.id], is_cut=loader.is_cut)
     links = AccountLink.objects.filter(space_id=space.pk, account_id=profile.id).order_by("-created_at", "profile_id")

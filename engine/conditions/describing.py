@@ -78,7 +78,7 @@ def sentence_of(node: Node) -> str:  # noqa: PLR0911 - one a kind of node
         case EventNode():
             return _event(node)
         case TraitNode():
-            return f"have a trait {_test(node.test, 'that ')}"
+            return f"have a trait {words_of_test(node.test, 'that ')}"
         case AudienceNode():
             return f"{'are' if node.member else 'are not'} part of the audience {_quoted(node.audience)}"
         case JourneyStepNode():
@@ -114,14 +114,18 @@ def _event(node: EventNode) -> str:
         Count(operator="lte", number=0),
     )
     words = ["never" if never else "", _verb(node.type, node.name), "" if never else _count(node.count)]
-    words += [_window(node.window), _where(node.properties), "" if node.then is None else _child(node.then)]
+    words += [
+        words_of_window(node.window),
+        _where(node.properties),
+        "" if node.then is None else words_of_then(node.then),
+    ]
     return " ".join(word for word in words if word)
 
 
 def happening_of(node: EventNode) -> str:
     """What an event node is about, whatever its count: performed “Order Completed” within the last 30 days."""
-    words = [_verb(node.type, node.name), _window(node.window), _where(node.properties)]
-    words.append("" if node.then is None else _child(node.then))
+    words = [_verb(node.type, node.name), words_of_window(node.window), _where(node.properties)]
+    words.append("" if node.then is None else words_of_then(node.then))
     return " ".join(word for word in words if word)
 
 
@@ -136,7 +140,8 @@ def _count(count: Count) -> str:
     return f"{phrases[count.operator]} {count.number} {'time' if count.number == 1 else 'times'}"
 
 
-def _window(window: Window) -> str:
+def words_of_window(window: Window) -> str:
+    """When events count; "" for any time."""
     match window:
         case Within():
             return f"within the last {_duration(window.duration)}"
@@ -150,7 +155,8 @@ def _window(window: Window) -> str:
             return ""
 
 
-def _child(child: Child) -> str:
+def words_of_then(child: Child) -> str:
+    """What has (not) to follow an event."""
     did = "did" if child.performed else "did not"
     verb = "perform" if child.type == "track" else "view"
     target = _verb(child.type, child.name).split(" ", 1)[1]
@@ -159,10 +165,11 @@ def _child(child: Child) -> str:
 
 
 def _where(tests: tuple[Test, ...]) -> str:
-    return f"where {' and '.join(_test(test) for test in tests)}" if tests else ""
+    return f"where {' and '.join(words_of_test(test) for test in tests)}" if tests else ""
 
 
-def _test(test: Test, link: str = "") -> str:
+def words_of_test(test: Test, link: str = "") -> str:
+    """One test of one value."""
     name = _quoted(".".join(test.path))
     if isinstance(test.operand, Presence):
         return f"{name} {link}exists" if test.operand.wanted else f"{name} {link}does not exist"

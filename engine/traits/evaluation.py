@@ -39,7 +39,7 @@ class Valuation:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-class _Happening(NamedTuple):
+class Happening(NamedTuple):
     """An event that matches, whose it is, and when it counts."""
 
     event: EventRecord
@@ -47,13 +47,34 @@ class _Happening(NamedTuple):
     life: Life
 
 
+class Happenings(NamedTuple):
+    """What can ever count, whatever the time. `passing` are the microseconds of the events that match by themselves,
+    whether or not what has to follow them did."""
+
+    happened: list[Happening]
+    passing: list[int]
+
+
 def evaluate(trait: EventTrait, profile: ProfileState, now: datetime, options: Options = NO_OPTIONS) -> Valuation:
     """The value at `now` (aware). For a trait of accounts, the events of `profile.users` count. Pure; never raises on
     odd data."""
     moment = micros_of(now)
+    happened, passing = happenings(trait, profile, now, options)
+    inside = inside_at(happened, moment)
+    values = dated(trait, inside)
+    return Valuation(
+        value=fold(trait, values, has_history=has_counted(passing, moment)),
+        recheck_at=moment_after(now, _next_change(happened, inside, passing, moment)),
+        sentence=describe(trait),
+        facts=_facts(inside, values),
+    )
+
+
+def happenings(trait: EventTrait, profile: ProfileState, now: datetime, options: Options = NO_OPTIONS) -> Happenings:
+    """The events of the profile, or of an account's users, that match the trait's event."""
     doers = profile.users if trait.collection == "accounts" else (profile,)
-    matcher = Matcher(profile.traits, moment)
-    happened: list[_Happening] = []
+    matcher = Matcher(profile.traits, micros_of(now))
+    happened: list[Happening] = []
     passing: list[int] = []
     for doer in doers:
         events = [event for event in doer.events if _counts(event, options)]
@@ -66,24 +87,32 @@ def evaluate(trait: EventTrait, profile: ProfileState, now: datetime, options: O
             if life is not None and trait.event.then is not None:
                 life = _followed(matcher, events, event, life, trait.event.then)
             if life is not None:
-                happened.append(_Happening(event, doer, life))
-    inside = [
+                happened.append(Happening(event, doer, life))
+    return Happenings(happened, passing)
+
+
+def inside_at(happened: Sequence[Happening], moment: int) -> list[Happening]:
+    """Those that count at an instant."""
+    return [
         each for each in happened if each.life.start <= moment and (each.life.end is None or moment < each.life.end)
     ]
-    values = [(micros_of(each.event.timestamp), _value(trait, each)) for each in inside]
-    value = fold(trait, values, has_history=any(at <= moment for at in passing))
-    return Valuation(
-        value=value,
-        recheck_at=moment_after(now, _next_change(happened, inside, passing, moment)),
-        sentence=describe(trait),
-        facts=_facts(inside, values),
-    )
 
 
-def _value(trait: EventTrait, each: _Happening) -> Any:
+def has_counted(passing: Sequence[int], moment: int) -> bool:
+    """Whether there is history by an instant: the difference between 0 and no value."""
+    return any(at <= moment for at in passing)
+
+
+def dated(trait: EventTrait, inside: Sequence[Happening]) -> list[Dated]:
+    """What `fold` makes the value of."""
+    return [(micros_of(each.event.timestamp), value_of(trait, each.event, each.doer)) for each in inside]
+
+
+def value_of(trait: EventTrait, event: EventRecord, doer: ProfileState) -> Any:
+    """What an event brings: its property, or the trait of the user who did it; None for a counter."""
     if trait.path is None:
         return None
-    return look_up(each.doer.traits, trait.path) if trait.is_user_trait else property_of(each.event, trait.path)
+    return look_up(doer.traits, trait.path) if trait.is_user_trait else property_of(event, trait.path)
 
 
 def _followed(
@@ -101,7 +130,7 @@ def _followed(
 
 
 def _next_change(
-    happened: Sequence[_Happening], inside: Sequence[_Happening], passing: Sequence[int], now: int
+    happened: Sequence[Happening], inside: Sequence[Happening], passing: Sequence[int], now: int
 ) -> int | None:
     """When an event begins or ceases to count: earlier than that nothing changes."""
     coming = [
@@ -113,7 +142,7 @@ def _next_change(
     return min([*coming, *going, *(at for at in passing if at > now)], default=None)
 
 
-def _facts(inside: Sequence[_Happening], values: Sequence[Dated]) -> dict[str, Any]:
+def _facts(inside: Sequence[Happening], values: Sequence[Dated]) -> dict[str, Any]:
     order = sorted(
         zip(inside, values, strict=True),
         key=lambda pair: (pair[0].event.timestamp, pair[0].event.id),

@@ -34,6 +34,7 @@ TABS = (
     ("traits:overview", "Overview"),
     ("traits:builder", "Builder"),
     ("traits:values", "Values"),
+    ("traits:explain", "Explain"),
     ("traits:settings", "Settings"),
 )
 
