@@ -6,8 +6,8 @@ RUN_STAMP := .venv/stamp-run
 DEV_STAMP := .venv/stamp-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
-# A process a core, each with databases of its own (Valkey has 16); the tests of a file stay together.
-PARALLEL := -n auto --maxprocesses 8 --dist loadfile
+# A process a core, each with databases of its own (Valkey has 16); the tests of a file stay together, in order.
+PARALLEL := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 # The build tools must not see half of a virtual environment's settings from the caller's shell.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser import findings, overflow, running_chromium, serious, sign_in
+from tests.browser import findings, overflow, serious, sign_in
 from tests.browser_steps import make_destination, space_of
-from tests.product import Product, running_product
+from tests.product import Product
 
 pytestmark = pytest.mark.browser
 
@@ -21,18 +21,6 @@ CODE = """async function onTrack(event, settings) {
   console.log("answered", answer.status);
 }
 """
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running_product(tmp_path_factory.mktemp("product"), people=100) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from journeys.tests.definitions import big_journey
-from tests.browser import Complaints, overflow, running_chromium, sign_in
+from tests.browser import Complaints, overflow
 from tests.browser_journeys import (
     OPENED_EMAIL_KEY,
     PAGES,
@@ -48,7 +48,7 @@ from tests.browser_journeys import (
     set_up_in_the_old_format,
 )
 from tests.browser_steps import calls_in, echo, make_destination, people_in, space_of
-from tests.product import Product, running_product
+from tests.product import Product
 
 pytestmark = pytest.mark.browser
 
@@ -56,28 +56,9 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running_product(tmp_path_factory.mktemp("product"), people=200) as running:
-        running.wait_idle()
-        free_name(running, "First purchase")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def signed_in(chromium: Browser, product: Product) -> Any:
-    """The cookies of somebody who signed in by the form."""
-    context = chromium.new_context()
-    sign_in(context.new_page(), product)
-    state = context.storage_state()
-    context.close()
-    return state
+@pytest.fixture(scope="module", autouse=True)
+def _the_name_of_the_seed_is_free(product: Product) -> None:
+    free_name(product, "First purchase")
 
 
 @pytest.fixture
@@ -249,14 +230,9 @@ def test_first_purchase_with_the_keyboard_alone(page: Page, product: Product, ma
     expect(page.get_by_test_id("journey.sends")).to_contain_text("Mail tool")
 
 
-def test_first_purchase_without_javascript(
-    chromium: Browser, product: Product, signed_in: Any, mail: dict[str, Any]
-) -> None:
+def test_first_purchase_without_javascript(unscripted: Page, product: Product, mail: dict[str, Any]) -> None:
     """The outline does all that the canvas does: create, entry condition, step, destination, publish."""
-    context = chromium.new_context(
-        base_url=product.url, viewport=WIDE, storage_state=signed_in, java_script_enabled=False
-    )
-    page = context.new_page()
+    page = unscripted
     page.goto(f"/s/{product.demo['space']}/journeys/new/")
 
     page.get_by_test_id("new.name").fill("Without script")
@@ -268,7 +244,6 @@ def test_first_purchase_without_javascript(
 
     expect(page.get_by_test_id("journey.overview")).to_be_visible()
     expect(page.get_by_test_id("journey.send")).to_contain_text(str(mail["name"]))
-    context.close()
 
 
 def test_destination_of_a_live_step_is_set_up_and_tested(page: Page, product: Product, live: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
+from tests.browser import Complaints, findings, overflow, serious, sign_in
 from tests.browser_steps import (
     BUYERS,
     build,
@@ -26,35 +26,12 @@ from tests.browser_steps import (
     row_of,
     space_of,
 )
-from tests.product import Product, free_port, running_product
+from tests.product import Product, free_port
 
 pytestmark = pytest.mark.browser
 
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running_product(tmp_path_factory.mktemp("product"), people=300) as running:
-        running.wait_idle()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def signed_in(chromium: Browser, product: Product) -> Any:
-    """The cookies of somebody who signed in by the form."""
-    context = chromium.new_context()
-    sign_in(context.new_page(), product)
-    state = context.storage_state()
-    context.close()
-    return state
 
 
 @pytest.fixture(scope="module")
@@ -327,10 +304,9 @@ def test_main_path_with_the_keyboard_alone(page: Page, product: Product) -> None
     expect(row_of(page, "AAA keyboard").get_by_role("link", name="AAA keyboard", exact=True)).to_be_focused()
 
 
-def test_audience_without_javascript(chromium: Browser, product: Product, signed_in: Any) -> None:
+def test_audience_without_javascript(unscripted: Page, product: Product) -> None:
     """Every form and link of the path works as plain HTML."""
-    context = chromium.new_context(base_url=product.url, storage_state=signed_in, java_script_enabled=False)
-    page = context.new_page()
+    page = unscripted
     expected = product.api("POST", f"{space_of(product)}/audiences/preview/", {"definition": BUYERS})["count"]
     page.goto(f"/s/{product.demo['space']}/audiences/")
 
@@ -347,7 +323,6 @@ def test_audience_without_javascript(chromium: Browser, product: Product, signed
     expect(page.get_by_role("heading", name="Without script", exact=True)).to_be_visible()
     listing = product.api("GET", f"{space_of(product)}/audiences/")["results"]
     assert [found["key"] for found in listing if found["name"] == "Without script"] == ["without_script"]
-    context.close()
 
 
 PAGES = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
+from tests.browser import Complaints, findings, overflow, serious
 from tests.browser_steps import (
     connect,
     echo,
@@ -19,31 +19,9 @@ from tests.browser_steps import (
     row_of,
     space_of,
 )
-from tests.product import Product, running_product
+from tests.product import Product
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running_product(tmp_path_factory.mktemp("product"), people=100) as running:
-        running.wait_idle()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def signed_in(chromium: Browser, product: Product) -> Any:
-    context = chromium.new_context()
-    sign_in(context.new_page(), product)
-    state = context.storage_state()
-    context.close()
-    return state
 
 
 @pytest.fixture
@@ -223,11 +201,10 @@ def test_the_editor_works_by_keyboard_and_on_a_phone(page: Page, product: Produc
     assert overflow(page) == 0
 
 
-def test_without_script_a_mapping_is_made_all_the_same(chromium: Browser, product: Product, signed_in: Any) -> None:
+def test_without_script_a_mapping_is_made_all_the_same(unscripted: Page, product: Product) -> None:
     """ux.md §1 rule 2."""
     destination = make_destination(product, "Plain CRM", f"{product.url}/echo/plain")
-    context = chromium.new_context(base_url=product.url, storage_state=signed_in, java_script_enabled=False)
-    page = context.new_page()
+    page = unscripted
     page.goto(f"/s/{product.demo['space']}/destinations/{destination['id']}/mappings/new/")
 
     page.get_by_role("textbox", name="Name", exact=True).fill("By hand")
@@ -237,5 +214,4 @@ def test_without_script_a_mapping_is_made_all_the_same(chromium: Browser, produc
     page.get_by_test_id("mapping.save").click()
 
     expect(page.get_by_test_id("mapping.form")).to_contain_text("Disabled")
-    context.close()
     assert mappings_of(product, destination)[1]["name"] == "By hand"

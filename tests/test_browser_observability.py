@@ -9,18 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
+from tests.browser import Complaints, findings, overflow, serious
 from tests.browser_steps import connect, make_audience, make_destination, order_twice, space_of
-from tests.product import Product, running_product
+from tests.product import Product
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running_product(tmp_path_factory.mktemp("product"), people=200) as running:
-        running.wait_idle()
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -33,21 +26,6 @@ def refusing(product: Product) -> dict[str, Any]:
     product.wait("calls", lambda: product.api("GET", where)["steps"][0]["count"] > 0)
     product.wait_idle()
     return destination
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def signed_in(chromium: Browser, product: Product) -> Any:
-    context = chromium.new_context()
-    sign_in(context.new_page(), product)
-    state = context.storage_state()
-    context.close()
-    return state
 
 
 @pytest.fixture

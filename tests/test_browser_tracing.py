@@ -9,25 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
+from tests.browser import Complaints, findings, overflow, serious, sign_in
 from tests.browser_steps import connect, echo, make_audience, make_destination, space_of
-from tests.product import Product, running_product
+from tests.product import Product
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    settings = {"ENGAGE_ALERT_SECONDS": "1"}
-    with running_product(tmp_path_factory.mktemp("product"), people=200, settings=settings) as running:
-        running.wait_idle()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -46,7 +32,7 @@ def page(chromium: Browser, product: Product) -> Iterator[Page]:
 def refused(product: Product) -> dict[str, Any]:
     """A destination that answered 400 to every call, and how many there were."""
     audience = make_audience(product, "Refused people")
-    destination = make_destination(product, "Refusing CRM", f"{product.url}/echo/refusing?status=400")
+    destination = make_destination(product, "Dead CRM", f"{product.url}/echo/dead?status=400")
     connection = connect(product, audience, destination)
 
     def dead() -> Any:
@@ -83,7 +69,7 @@ def test_trace_leads_from_a_person_to_the_answer_of_a_call(
     expect(page.get_by_test_id("trace.computation")).to_contain_text("Refused people")
     attempt = page.get_by_test_id("delivery.attempt").first
     attempt.get_by_text("Request and response").click()
-    expect(attempt.get_by_test_id("delivery.exchange")).to_contain_text("/echo/refusing")
+    expect(attempt.get_by_test_id("delivery.exchange")).to_contain_text("/echo/dead")
     assert serious(findings(page)) == []
     page.get_by_test_id("call.tester").click()
     expect(page.get_by_test_id("tester.event")).to_have_value(re.compile(user_id))
@@ -105,9 +91,9 @@ def test_replay_goes_from_preview_to_the_outcome_of_every_message(
     section(page, product, "delivery/dead-letters/")
 
     reason = page.get_by_test_id("dead.reason").filter(has_text="400")
-    expect(reason.get_by_test_id("dead.group").filter(has_text="Refusing CRM")).to_be_visible()
+    expect(reason.get_by_test_id("dead.group").filter(has_text="Dead CRM")).to_be_visible()
     assert serious(findings(page)) == []
-    reason.get_by_test_id("dead.group").filter(has_text="Refusing CRM").get_by_role(
+    reason.get_by_test_id("dead.group").filter(has_text="Dead CRM").get_by_role(
         "link", name=re.compile("Replay")
     ).click()
     expect(page.get_by_test_id("replay.count")).to_have_text(f"{refused['total']:,}")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Complaints, findings, overflow, running_chromium, serious, sign_in
+from tests.browser import Complaints, findings, overflow, serious, sign_in
 from tests.browser_steps import echo, space_of
-from tests.product import Product, running_product
+from tests.product import Product
 
 pytestmark = pytest.mark.browser
 
@@ -23,19 +23,6 @@ REVENUE = {
     "event": {"event": "Order Completed"},
     "property": "revenue",
 }
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    with running_product(tmp_path_factory.mktemp("product"), people=120) as running:
-        running.wait_idle()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
