@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from common.api import page_limit
+from common.errors import NotAllowedError
 from delivery.models import Connection
 from delivery.selectors import books
 from delivery.selectors.calls import STATUSES, call_page
@@ -33,6 +34,7 @@ from delivery.services.destination_traits import always_sent, set_always_sent
 from delivery.services.replay import replay
 from destinations.models import Destination
 from destinations.selectors import find_destination
+from spaces.access import allows, missing_right
 from spaces.api_base import SpaceAPIView
 from spaces.models import Role
 
@@ -44,6 +46,13 @@ class ConnectionView(SpaceAPIView):
 
     def connection(self) -> Connection:
         return find_connection(self.space, self.kwargs["connection"])
+
+    def changeable(self) -> Connection:
+        """NotAllowedError: what a source feeds is a setting of the space (engage-domain.md §5)."""
+        connection = self.connection()
+        if connection.is_direct and not allows(self.member, Role.ADMIN):
+            raise NotAllowedError(missing_right(self.member, Role.ADMIN))
+        return connection
 
     def shown(self, connection: Connection) -> dict[str, Any]:
         context = {"books": books.books_of([connection])}
@@ -65,7 +74,7 @@ class ConnectionDetailView(ConnectionView):
         sent.is_valid(raise_exception=True)
         data = dict(sent.validated_data)
         enabled = data.pop("enabled", None)
-        connection = self.connection()
+        connection = self.changeable()
         if data:
             connection = services.update(connection=connection, actor=self.actor, **data)
         if enabled is not None:
@@ -75,7 +84,7 @@ class ConnectionDetailView(ConnectionView):
     @extend_schema(operation_id="connections_remove", responses={204: None})
     def delete(self, request: Request, **kwargs: Any) -> Response:
         """Remove the destination from the computation; what waits is superseded."""
-        services.remove(connection=self.connection(), actor=self.actor)
+        services.remove(connection=self.changeable(), actor=self.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

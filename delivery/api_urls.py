@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from delivery import api, drift_api, replay_api
+from delivery import api, drift_api, replay_api, sources_api
 
 urlpatterns = [
     path("", include("delivery.api_urls_overview")),
@@ -12,6 +12,8 @@ urlpatterns = [
     path("connections/<str:connection>/sync/", api.ConnectionSyncView.as_view()),
     path("connections/<str:connection>/drift/", drift_api.ConnectionDriftView.as_view()),
     path("connections/<str:connection>/drift/people/", drift_api.ConnectionDriftPeopleView.as_view()),
+    path("sources/<slug:source_id>/connections/", sources_api.SourceConnectionList.as_view()),
+    path("sources/<slug:source_id>/connections/<slug:connection_id>/", sources_api.SourceConnectionDetail.as_view()),
     path("destinations/<str:destination>/traits/", api.DestinationTraitsView.as_view()),
     path("deliveries/", api.DeliveryListView.as_view()),
     path("deliveries/replay/", api.ReplayView.as_view()),

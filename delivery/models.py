@@ -15,11 +15,14 @@ from common.models import SpaceQuerySet, TimeStamped
 from destinations.models import Destination
 from spaces.models import Space
 
+# The class of a connection whose "computation" is a source: its events go to the destination as they come.
+SOURCE = "source"
+
 
 class Connection(TimeStamped):
     """Links a computation (named by key: audiences and journeys are above this app) to a destination.
 
-    `computation_class` is what payloads carry: "audience" (also journey steps) or "trait".
+    `computation_class` is what payloads carry: "audience" (also journey steps) or "trait"; or SOURCE.
     `is_enabled` is the *Connect to destination* toggle: off keeps the settings and sends nothing.
     `settings` are the per-connection settings of the connector, sent as `context.personas.audience_settings`.
     `setup`, `trait_mappings` and `identifier_mappings` are Trait Activation (§6): what they mean and what they may hold
@@ -81,6 +84,10 @@ class Connection(TimeStamped):
     def __str__(self) -> str:
         return f"{self.computation_name} → {self.destination.name}"
 
+    @property
+    def is_direct(self) -> bool:
+        return self.computation_class == SOURCE
+
 
 class FirstSync(models.Model):
     """Sending all current members of a computation over a new connection, in slices; resumable."""
@@ -139,7 +146,7 @@ class Delivery(models.Model):
     connection_id = models.BigIntegerField()
     profile_id = models.BigIntegerField()
     message_id = models.TextField()
-    kind = models.CharField(max_length=10)  # identify, track, group
+    kind = models.CharField(max_length=10)  # identify, track, group; of a source any type of call
     event = models.TextField(null=True)  # the name of a track call
     payload = models.TextField()
     created_at = models.DateTimeField()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from delivery.views import activation, drift, fragments, pages
+from delivery.views import activation, drift, fragments, pages, sources
 
 app_name = "delivery"
 
@@ -12,6 +12,17 @@ urlpatterns = [
     path("", include("delivery.urls_overview")),
     path("delivery/connections/", pages.overview, name="books"),
     path("", include("delivery.urls_calls")),
+    path("settings/sources/<slug:source_id>/destinations/", sources.destinations, name="source_destinations"),
+    path(
+        "settings/sources/<slug:source_id>/destinations/<slug:connection_id>/toggle/",
+        sources.toggle,
+        name="source_connection_toggle",
+    ),
+    path(
+        "settings/sources/<slug:source_id>/destinations/<slug:connection_id>/disconnect/",
+        sources.disconnect,
+        name="source_connection_remove",
+    ),
     path("delivery/traits.json", activation.traits, name="trait_options"),
     path("delivery/connections/<slug:connection_id>/recent/", fragments.connection_recent, name="connection_recent"),
     path("delivery/connections/<slug:connection_id>/drift/", drift.drift, name="drift"),

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from audiences.models import Audience, ComputeStatus
-from delivery.models import Connection, Delivery, DeliveryCounter, ListChange, Outcome
+from delivery.models import SOURCE, Connection, Delivery, DeliveryCounter, ListChange, Outcome
 from destinations.models import Destination
 from engage_admin.problems import problems
 from ingest.models import SourceCounter
@@ -110,7 +110,9 @@ def setup_steps(space: Space) -> list[Step]:
             text="Connect the two; members are delivered as they enter and leave.",
             url=route_url("audiences:list", space),
             action="Audiences",
-            is_done=Connection.objects.filter(space=space, removed_at=None, is_enabled=True).exists(),
+            is_done=Connection.objects.filter(space=space, removed_at=None, is_enabled=True)
+            .exclude(computation_class=SOURCE)
+            .exists(),
         ),
     ]
 

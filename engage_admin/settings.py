@@ -291,7 +291,10 @@ COMPUTATION_TRACERS = [
     "audiences.selectors.tracing.facts",
     "traits.selectors.tracing.facts",
     "journeys.selectors.step_facts.facts",
+    "delivery.selectors.source_facts.facts",
 ]
+# Told of a source's new name: what is connected to it directly shows it.
+SOURCE_RENAMED = "delivery.services.source_connections.follow_name"
 # A task is a wake-up or a block of work of at most ENGAGE_TASK_SECONDS; one that was lost is simply sent again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

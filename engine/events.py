@@ -22,6 +22,8 @@ MOST_KEYS = 300
 DEEPEST = 100
 # How the `integrations` of a call name this product: Segment called Engage Personas once, and both go on working.
 OWN_NAMES = ("Personas", "Engage")
+# How the messageIds of calls begin that this product makes.
+OWN_PREFIX = "personas_"
 # What `repair_json` puts in the place of a value that is nested too deeply to be read.
 TOO_DEEP_MARK = "\x00nested too deeply"
 
@@ -98,7 +100,8 @@ class Call(msgspec.Struct, gc=False):
 
     `name` is the event name of a track call, the page or screen name otherwise ("" when absent). `ts` is corrected
     for the client's clock. `message_id` is None when the caller gave none. `is_kept_out`: `integrations.Personas`
-    (or Engage, its later name) is false, or the call was made by this product.
+    (or Engage, its later name) is false, or the call was made by this product. `integrations` are its own and those of
+    its batch.
     """
 
     type: str
@@ -112,6 +115,12 @@ class Call(msgspec.Struct, gc=False):
     context: dict[str, Any]
     ts: datetime
     is_kept_out: bool
+    integrations: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def is_own(self) -> bool:
+        """Made by this product: it came back over a destination that sends to the tracking API."""
+        return self.message_id is not None and self.message_id.startswith(OWN_PREFIX)
 
 
 _decode_wire = msgspec.json.Decoder(_Wire).decode
@@ -196,7 +205,8 @@ def _checked(
         context,
         _event_time(wire, received_at, sent_at),
         (bool(integrations) and any(integrations.get(name) is False for name in OWN_NAMES))
-        or (message_id is not None and message_id.startswith("personas_")),
+        or (message_id is not None and message_id.startswith(OWN_PREFIX)),
+        integrations,
     )
 
 
@@ -302,7 +312,7 @@ def is_naive_datetime(value: Any) -> bool:
 
 def _decode(raw: bytes) -> _Wire:
     if b"\\u0000" in raw:
-        raw = _without_nul(raw)
+        raw = without_nul(raw)
     try:
         return _decode_shallow(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -320,7 +330,7 @@ def _decode(raw: bytes) -> _Wire:
         raise RejectedMessageError("bad_request", "The message is not valid JSON.") from None
 
 
-def _without_nul(raw: bytes) -> bytes:
+def without_nul(raw: bytes) -> bytes:
     """PostgreSQL stores no NUL character; it becomes U+FFFD, in keys and values alike."""
     try:
         return msgspec.json.encode(_clean(json.loads(raw)))

@@ -3,15 +3,16 @@
 `process_next` takes the oldest waiting requests, about MICRO_BATCH messages, and does in ONE transaction: split and
 check them (inbound.py), refuse suppressed people (suppressing.py), apply the filters of the space (filtering.py), drop
 duplicates, resolve identities (resolving.py), merge profiles and traits, COPY the events, tell the audiences whom to
-evaluate, count, and delete the requests. A kill at any point loses nothing and repeats nothing. For every source and
-hour received = stored + duplicate + rejected.
+evaluate, count, delete the requests, and queue what goes on to destinations that are connected to a source directly
+(sending_on.py). A kill at any point loses nothing and repeats nothing. For every source and hour received = stored +
+duplicate + rejected.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -21,9 +22,11 @@ from audiences.services.locks import lock_space
 from audiences.tasks import compute
 from common.collecting import uncollected
 from common.tasks import enqueue
+from delivery.services.source_calls import direct_connections
 from ingest.filtering import drop_filtered
 from ingest.inbound import Message, claim, keep
 from ingest.resolving import IdentityConflictError
+from ingest.sending_on import send_on
 from ingest.storing import MergeNeededError, Tally, admit, store
 from ingest.suppressing import refuse_suppressed
 from ingest.writing import write_tally
@@ -72,21 +75,23 @@ def _process(limit: int) -> int:
     if not row_ids:
         return 0
     total = Tally()
+    direct = direct_connections({message.source_id for messages in by_space.values() for message in messages})
     for space_id, messages in sorted(by_space.items()):
         refuse_suppressed(space_id, messages)
         drop_filtered(space_id, messages)
-        total.add(_store_bisecting(space_id, messages))
+        total.add(_store_bisecting(space_id, messages, direct))
     keep(row_ids, total.marks)
     write_tally(total)
+    send_on(total.sent_on, direct)
     if total.has_changes:
         enqueue(compute)
     return sum(map(len, by_space.values()))
 
 
-def _store_bisecting(space_id: int, messages: Sequence[Message]) -> Tally:
+def _store_bisecting(space_id: int, messages: Sequence[Message], direct: Collection[int]) -> Tally:
     """Store the messages; when PostgreSQL refuses a value, find its message by halving and reject that one alone."""
     try:
-        return _store(space_id, messages)
+        return _store(space_id, messages, direct)
     except (DataError, OperationalError, ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, OperationalError) and not _is_too_large(error):
             raise
@@ -94,18 +99,18 @@ def _store_bisecting(space_id: int, messages: Sequence[Message]) -> Tally:
         if len(messages) == 1:
             refusal = str(error).partition("\n")[0]
             messages[0].reject("bad_request", f"The message has a value that cannot be stored: {refusal}.")
-            return _store(space_id, messages)
+            return _store(space_id, messages, direct)
     middle = len(messages) // 2
-    tally = _store_bisecting(space_id, messages[:middle])
-    tally.add(_store_bisecting(space_id, messages[middle:]))
+    tally = _store_bisecting(space_id, messages[:middle], direct)
+    tally.add(_store_bisecting(space_id, messages[middle:], direct))
     return tally
 
 
 @transaction.atomic
-def _store(space_id: int, messages: Sequence[Message]) -> Tally:
+def _store(space_id: int, messages: Sequence[Message], direct: Collection[int]) -> Tally:
     """Admit the messages once; what they make of the profiles is tried again after a lost race for an identifier."""
     now = timezone.now()
-    admitted = admit(space_id, messages, now=now)
+    admitted = admit(space_id, messages, direct=direct, now=now)
     if not admitted.fresh:
         return admitted.tally
     is_alone = _alone_until.get(space_id, 0.0) > time.monotonic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -54,6 +54,8 @@ class Tally:
     issues: list[tuple[int, datetime, Issue, str | None]] = field(default_factory=list)
     calls: list[tuple[int, Call]] = field(default_factory=list)
     marks: dict[int, list[Mark]] = field(default_factory=dict)
+    # (profile, message) that go on to destinations of their source; no profile: the space does not know the person.
+    sent_on: list[tuple[int | None, Message]] = field(default_factory=list)
     has_changes: bool = False
 
     # The row of the request counted last: its messages come one after the other.
@@ -85,6 +87,7 @@ class Tally:
         self.rejections += other.rejections
         self.issues += other.issues
         self.calls += other.calls
+        self.sent_on += other.sent_on
         for row_id, found in other.marks.items():
             self.marks.setdefault(row_id, []).extend(found)
         self.has_changes = self.has_changes or other.has_changes
@@ -92,16 +95,20 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
-    """Messages of one space that are checked and counted: `fresh` are those to store, `found` their identifiers."""
+    """Messages of one space that are checked and counted: `fresh` are those to store, `found` their identifiers.
+
+    `direct` are the sources whose events go on to destinations.
+    """
 
     space_id: int
     fresh: list[Message]
     rules: Rules
     found: list[Extracted]
     tally: Tally
+    direct: Collection[int]
 
 
-def admit(space_id: int, messages: Sequence[Message], *, now: datetime) -> Admitted:
+def admit(space_id: int, messages: Sequence[Message], *, direct: Collection[int], now: datetime) -> Admitted:
     """Take in one space's messages: rejected ones are counted, duplicates found and counted, identifiers read."""
     tally = Tally()
     accepted = [message for message in messages if message.call is not None]
@@ -116,10 +123,13 @@ def admit(space_id: int, messages: Sequence[Message], *, now: datetime) -> Admit
             tally.mark(message, Mark(message.position, DUPLICATE))
         elif not message.is_named:
             tally.mark(message, Mark(message.position, given_id=message.message_id))
-        if is_new and message.call is not None and not message.call.is_kept_out and message.call.type != "alias":
-            fresh.append(message)
+        if is_new and message.call is not None:
+            if not message.call.is_kept_out and message.call.type != "alias":
+                fresh.append(message)
+            elif message.source_id in direct and not message.call.is_own:
+                tally.sent_on.append((None, message))
     rules, found = extract_all(space_id, fresh)
-    return Admitted(space_id=space_id, fresh=fresh, rules=rules, found=found, tally=tally)
+    return Admitted(space_id=space_id, fresh=fresh, rules=rules, found=found, tally=tally, direct=direct)
 
 
 def store(admitted: Admitted, *, is_alone: bool, now: datetime) -> None:
@@ -128,6 +138,7 @@ def store(admitted: Admitted, *, is_alone: bool, now: datetime) -> None:
     Raises MergeNeededError or IdentityConflictError before it has touched the tally, so that it can be called again.
     """
     space_id, fresh, found, tally = admitted.space_id, admitted.fresh, admitted.found, admitted.tally
+    direct = admitted.direct
     resolved = resolve(space_id, admitted.rules, found, [message.received_at for message in fresh])
     resolver = resolved.resolver
     stored_merges = {merge.loser: resolver.current(merge.loser) for merge in resolver.merges if merge.loser > 0}
@@ -156,6 +167,8 @@ def store(admitted: Admitted, *, is_alone: bool, now: datetime) -> None:
             account_id = account if account > 0 else numbers[account]
             links.add((account_id, profile_id))
             batch.touch(account_id, message, call, is_account=True)
+        if message.source_id in direct:
+            tally.sent_on.append((profile_id, message))
         tally.calls.append((space_id, call))
     by_number = {number: resolver.profiles[temporary].collection for temporary, number in numbers.items()}
     touched_traits = batch.write_profiles(by_number, stored_merges)

@@ -18,7 +18,7 @@ from profiles.models import ACCOUNTS, USERS, Profile
 from profiles.selectors.search import clean_query, profile_by_segment_id, search_profiles
 from spaces.models import Member, Space
 
-KINDS = ("identify", "track", "group", "add", "remove")
+KINDS = ("identify", "track", "page", "screen", "group", "alias", "add", "remove")
 
 
 class _Detailed(Protocol):

@@ -1,4 +1,7 @@
-"""The outgoing side of the debugger: what the Engage sources emitted, newest first (F028, F030, F031)."""
+"""The outgoing side of the debugger: what the Engage sources emitted, newest first (F028, F030, F031).
+
+Among all of them are also calls that sources send on directly; no Engage source emitted those.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.errors import FieldError, InvalidError
-from delivery.models import Connection, EngageSource, EngageSourceMember
+from delivery.models import SOURCE, Connection, EngageSource, EngageSourceMember
 from delivery.selectors.calls import CallRow
 from delivery.selectors.messages import STATUSES, MessagePage, Wanted, message_page, newest_id
 from delivery.services import engage_sources
 from destinations.models import Destination
 from spaces.models import Space
 
-KINDS = ("identify", "track", "group", "add", "remove")
+KINDS = ("identify", "track", "page", "screen", "group", "alias", "add", "remove")
 MOST_NEW = 100
 LONGEST = 300
 
@@ -131,7 +134,7 @@ def sources_by_destination(space: Space) -> dict[int, EngageSource]:
 def _wanted(outgoing: Outgoing) -> Wanted:
     rows = Connection.objects.in_space(outgoing.space).select_related("destination", "space")
     if outgoing.source is not None:
-        rows = rows.filter(destination__engage_member__source=outgoing.source)
+        rows = rows.filter(destination__engage_member__source=outgoing.source).exclude(computation_class=SOURCE)
     if outgoing.destination is not None:
         rows = rows.filter(destination=outgoing.destination)
     found = Wanted(

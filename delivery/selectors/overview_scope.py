@@ -132,7 +132,7 @@ def _mapping(destination: Destination | None, public_id: str, errors: list[Field
 
 
 def _passed_by(destination: Destination, among: list[Connection]) -> list[Connection]:
-    """Connections of the other destinations that are or were on the same Engage source."""
+    """Connections of the other destinations that are or were on the same Engage source, but not those of sources."""
     member = EngageSourceMember.objects.filter(destination=destination).first()
     if member is None:
         return []
@@ -141,7 +141,7 @@ def _passed_by(destination: Destination, among: list[Connection]) -> list[Connec
         .exclude(destination=destination)
         .values_list("destination_id", flat=True)
     )
-    return [one for one in among if one.destination_id in near]
+    return [one for one in among if one.destination_id in near and not one.is_direct]
 
 
 def _without_nul(given: Given) -> Given:

@@ -44,17 +44,20 @@ def trace(space: Space, text: str) -> Trace:
     if not text:
         return found
     calls = call_page(space, CallFilter(message_id=text), size=MOST_CALLS).rows
-    if calls:
+    # A call that a source sent on bears the messageId of its event: the event leads to all that came of it.
+    event = event_by_message(space, text) if not calls or any(_is_direct(call) for call in calls) else None
+    if calls and event is None:
         found.kind, found.calls = "call", calls
         found.profile = _profile(space, calls[0].profile_id)
         return found
-    event = event_by_message(space, text)
     if event is not None:
         found.kind, found.event = "event", event
         found.profile = _profile(space, event.profile_id)
-        following = CallFilter(profile_id=event.profile_id, since=event.received_at)
-        page = call_page(space, following, before="0", size=MOST_CALLS)
-        found.calls, found.has_more = page.rows[::-1], page.before is not None
+        since = CallFilter(profile_id=event.profile_id, since=event.received_at)
+        page = call_page(space, since, before="0", size=MOST_CALLS)
+        following, found.has_more = page.rows[::-1], page.before is not None
+        ids = {call.id for call in calls}
+        found.calls = [*reversed(calls), *(call for call in following if call.id not in ids)]
         return found
     profile = find_person(space, text)
     if profile is not None:
@@ -84,10 +87,20 @@ def causes(
     return list(found[:MOST_CAUSES])
 
 
+def event_behind(space: Space, call: CallRow) -> list[Event]:
+    """The stored event that a source sent on as this call; none for the types that are not stored as events."""
+    event = event_by_message(space, call.message_id)
+    return [] if event is None else [event]
+
+
 def replays_of(space: Space, call_id: int) -> list[ReplayRun]:
     """The replay runs that handed a call over, the last one first."""
     runs = ReplayItem.objects.filter(space_id=space.pk, delivery_id=call_id).values_list("run_id", flat=True)
     return list(ReplayRun.objects.in_space(space).filter(pk__in=list(runs)).order_by("-pk"))
+
+
+def _is_direct(call: CallRow) -> bool:
+    return call.connection is not None and call.connection.is_direct
 
 
 def type_name(event: Event) -> str:

@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from common.errors import ConflictError, ProductError
+from common.errors import ConflictError, FieldError, ProductError
 from common.tasks import enqueue
 from delivery.models import HELD, Connection, Delivery, ListSync, Outcome
 from delivery.services import activation, counters, engage_sources, tallies
@@ -26,6 +26,7 @@ from spaces.models import Space, User, Workspace
 
 REMOVED = "CONNECTION_REMOVED"
 REMOVED_DETAIL = "The destination was removed from the computation before this call was sent."
+AS_IS = "A source sends its events as they come. Pause the connection, or filter at the destination."
 UPDATABLE = (
     "send_identify",
     "send_track",
@@ -137,6 +138,10 @@ def update(*, connection: Connection, actor: User | None, **changes: Any) -> Con
     if unknown := set(changes) - set(UPDATABLE):
         raise TypeError(f"not changeable: {sorted(unknown)}")
     locked = lock_connection(connection)
+    if locked.is_direct:
+        raise ConnectionNotValidError(
+            AS_IS, [FieldError(path=f"/{name}", code="unsupported", detail=AS_IS) for name in changes]
+        )
     before = state(locked)
     for name, value in changes.items():
         setattr(locked, name, _cleaned(name, value))
@@ -153,7 +158,7 @@ def set_enabled(*, connection: Connection, is_enabled: bool, actor: User | None)
     """The *Connect to destination* toggle.
 
     Off: nothing is sent or queued, waiting calls are held back. On: they go out, and a run over all members sends what
-    changed meanwhile.
+    changed meanwhile; events of a source that came meanwhile are not sent.
     """
     locked = lock_connection(connection)
     if locked.is_enabled is is_enabled:
@@ -165,7 +170,8 @@ def set_enabled(*, connection: Connection, is_enabled: bool, actor: User | None)
     )
     if is_enabled:
         waiting.filter(next_attempt_at=HELD).update(next_attempt_at=timezone.now())
-        first_syncs.request(locked)
+        if not locked.is_direct:
+            first_syncs.request(locked)
         enqueue(deliver)
     else:
         waiting.update(next_attempt_at=HELD)
@@ -197,6 +203,8 @@ def resync(*, connection: Connection, actor: User | None) -> Connection:
 
 def resync_refusal(connection: Connection) -> str:
     """Why it cannot be resynced now, "" when it can."""
+    if connection.is_direct:
+        return "A source sends its events as they come: there are no members to send again."
     if not connection.is_enabled:
         return "This connection is paused. Switch it on first."
     running = first_syncs.running_resync(connection.space)
@@ -283,6 +291,8 @@ def supersede_waiting(*, connection: Connection, now: datetime) -> int:
 
 def state(connection: Connection) -> dict[str, Any]:
     """What an audit entry says of a connection."""
+    if connection.is_direct:
+        return {"destination": connection.destination.name, "source": connection.computation_id}
     return {
         "destination": connection.destination.name,
         "computation": connection.computation_key,

@@ -123,11 +123,16 @@ def call(request: SpaceRequest, call_id: int) -> HttpResponse:
     facts = None
     if connection is not None:
         facts = facts_of(space=request.space, computation_id=connection.computation_id, profile_id=row.profile_id)
-    causes = tracing.causes(
-        request.space,
-        profile_id=row.profile_id,
-        before=row.created_at,
-        events=facts.events if facts is not None else None,
+    is_direct = connection is not None and connection.is_direct
+    causes = (
+        tracing.event_behind(request.space, row)
+        if is_direct
+        else tracing.causes(
+            request.space,
+            profile_id=row.profile_id,
+            before=row.created_at,
+            events=facts.events if facts is not None else None,
+        )
     )
     attempts = [
         {"attempt": attempt, "exchanges": show(exchanges_of(attempt.exchange))}
@@ -139,7 +144,7 @@ def call(request: SpaceRequest, call_id: int) -> HttpResponse:
         "row": row,
         "reason": reason_words(row.reason) if row.reason else None,
         "payload": show(row.event),
-        "value": _value(row),
+        "value": "" if is_direct else _value(row),
         "attempts": attempts,
         "exchanges": last,
         "person": _person(request, profile),
@@ -225,8 +230,9 @@ def _value(row: CallRow) -> str:
     if row.is_entry:
         return "entered" if row.kind == "add" else "left"
     event = row.event
-    personas = event.get("context", {}).get("personas", {})
-    if personas.get("computation_class") == "trait":
+    context = event.get("context")
+    personas = context.get("personas") if isinstance(context, dict) else None
+    if not isinstance(personas, dict) or personas.get("computation_class") == "trait":
         return ""
     key = personas.get("computation_key")
     inside = event.get("traits") if row.kind == "identify" else event.get("properties")

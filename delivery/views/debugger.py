@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from common.errors import InvalidError
-from delivery.models import Connection, Outcome
+from delivery.models import Connection, EngageSource, Outcome
 from delivery.selectors.calls import CallRow, attempts_of, exchanges_of, get_call
 from delivery.selectors.lookups import shows, told
 from delivery.selectors.messages import STATUSES
@@ -39,7 +39,10 @@ TABS = (("pretty", "Pretty"), ("raw", "Raw"), ("violations", "Violations"), ("wh
 WORDS = {
     "identify": "Identify",
     "track": "Track",
+    "page": "Page",
+    "screen": "Screen",
     "group": "Group",
+    "alias": "Alias",
     "add": "Add to list",
     "remove": "Remove from list",
     "in_flight": "In flight",
@@ -203,7 +206,7 @@ def _detail(request: SpaceRequest, row: CallRow) -> dict[str, Any]:
         "event_text": json.dumps(payload, indent=2, ensure_ascii=False),
         "violations": _violations(row),
         "profile": profile,
-        "engage_source": sources_by_destination(request.space).get(destination.pk) if destination else None,
+        "engage_source": _engage_source(request, row.connection),
         "tester_url": _tester_url(request, row) if definition is not None and definition.kind == "event" else "",
         "now": timezone.now(),
     }
@@ -214,6 +217,13 @@ def _detail(request: SpaceRequest, row: CallRow) -> dict[str, Any]:
             "exchanges": show(row.exchanges) if row.status != Outcome.FAILED or not attempts else [],
         }
     return shown
+
+
+def _engage_source(request: SpaceRequest, connection: Connection | None) -> EngageSource | None:
+    """The source that emitted a call; None for one that a source of the space sent on."""
+    if connection is None or connection.is_direct:
+        return None
+    return sources_by_destination(request.space).get(connection.destination_id)
 
 
 def _violations(row: CallRow) -> list[dict[str, str]]:

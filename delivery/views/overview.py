@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from common.errors import InvalidError
+from delivery.models import SOURCE, Connection
 from delivery.selectors import overview_scope
 from delivery.selectors.calls import CallRow
 from delivery.selectors.event_delivery import event_delivery, samples, sent_and_said
@@ -79,6 +80,14 @@ def destination_overview(request: SpaceRequest, destination_id: str) -> HttpResp
     return _answer(request, "delivery/overview_destination.html", frame, destination=destination)
 
 
+def _computation_url(request: SpaceRequest, computation_id: str) -> str:
+    """The page of an audience or a source; "" for what has none of its own."""
+    if computation_id.startswith("aud_"):
+        return route_url("audiences:overview", request.space, audience_id=computation_id)
+    rows = Connection.objects.in_space(request.space).filter(computation_id=computation_id, computation_class=SOURCE)
+    return route_url("delivery:source_destinations", request.space, source_id=computation_id) if rows.exists() else ""
+
+
 @space_view()
 @require_GET
 def computation_overview(request: SpaceRequest, computation_id: str) -> HttpResponse:
@@ -88,9 +97,7 @@ def computation_overview(request: SpaceRequest, computation_id: str) -> HttpResp
         return render(request, "delivery/overview_computation.html", {"is_unconnected": True})
     frame = {
         "computation_name": names[computation_id],
-        "computation_url": route_url("audiences:overview", request.space, audience_id=computation_id)
-        if computation_id.startswith("aud_")
-        else "",
+        "computation_url": _computation_url(request, computation_id),
     }
     return _answer(request, "delivery/overview_computation.html", frame, computation=computation_id)
 

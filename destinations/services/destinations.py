@@ -142,11 +142,11 @@ def set_destination_enabled(*, destination: Destination, actor: User | None, is_
 
 @transaction.atomic
 def delete_destination(*, destination: Destination, actor: User | None) -> None:
-    """Take it out of the space and forget its secrets. Refused while an audience or trait is connected to it."""
+    """Take it out of the space and forget its secrets. Refused while anything is connected to it."""
     destination = _locked(destination)
     connected = destination.connections.filter(removed_at=None).count()
     if connected:
-        many = "1 audience or trait is" if connected == 1 else f"{connected} audiences and traits are"
+        many = "1 audience, trait or source is" if connected == 1 else f"{connected} audiences, traits or sources are"
         raise ConflictError(f"{many} connected to this destination. Remove it from them first.")
     before = _shown(destination, None)
     destination.deleted_at = timezone.now()

@@ -393,4 +393,4 @@ def test_raw_events_reach_no_engage_destination(
     sent = [json.loads(one.payload) for one in Delivery.objects.in_space(space)]
     assert counts(source) == (2, 2, 0, 0)
     assert [(one["type"], one["event"]) for one in sent] == [("track", "Audience Entered")]
-    assert "Raw events of your sources are not forwarded to them." in page
+    assert "Raw events of your sources are not forwarded to them, unless you connect a source" in page

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from common.errors import InvalidError
 from common.ids import new_write_key
@@ -34,6 +36,7 @@ def rename_source(*, source: Source, actor: User, name: str) -> Source:
         before = {"name": source.name}
         source.name = name
         source.save(update_fields=["name", "updated_at"])
+        import_string(settings.SOURCE_RENAMED)(source)
         _record(source, actor, "source.renamed", before, {"name": name})
     return source
 

@@ -8,7 +8,7 @@ from django import template
 
 from spaces.context import route_url
 from spaces.entitlements import missing_feature
-from spaces.models import Space
+from spaces.models import Source, Space
 
 register = template.Library()
 
@@ -25,6 +25,21 @@ PAGES = (
     ("privacy", "Privacy", "ingest:regulations"),
     ("audit", "Audit trail", "spaces:audit"),
 )
+# Of one source; the second is the page of an app above.
+SOURCE_PAGES = (
+    ("overview", "Overview", "spaces:source"),
+    ("destinations", "Destinations", "delivery:source_destinations"),
+)
+
+
+@register.simple_tag(takes_context=True)
+def source_tabs(context: template.Context, source: Source, current: str) -> list[dict[str, Any]]:
+    space: Space = context["space"]
+    return [
+        {"label": label, "url": url, "active": slug == current}
+        for slug, label, route in SOURCE_PAGES
+        if (url := route_url(route, space, source_id=source.public_id))
+    ]
 
 
 @register.simple_tag(takes_context=True)
