@@ -53,15 +53,17 @@ class Product:
         return json.loads(text) if text else None
 
     def manage(self, *command: str) -> str:
-        """Run a management command against this product; its output."""
+        """Run a management command against this product; its output. ProductError with what it said when it failed."""
         ran = subprocess.run(
             [sys.executable, str(PROJECT / "manage.py"), *command],
             env=self.environment,
             cwd=PROJECT,
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+        if ran.returncode != 0:
+            raise ProductError(f"manage.py {' '.join(command)} ended with {ran.returncode}\n{ran.stderr[-4000:]}")
         return ran.stdout
 
     def worker_pids(self) -> list[int]:
