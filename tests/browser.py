@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,12 +56,12 @@ _EXAMINED: set[Page] = set()
 
 
 @contextmanager
-def running_chromium() -> Iterator[Browser]:
+def running_chromium(*arguments: str) -> Iterator[Browser]:
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         playwright.selectors.set_test_id_attribute("data-test")
         chromium = playwright.chromium.launch(
-            executable_path=os.environ.get("ENGAGE_CHROMIUM") or find_chromium(), args=["--no-sandbox"]
+            executable_path=os.environ.get("ENGAGE_CHROMIUM") or find_chromium(), args=["--no-sandbox", *arguments]
         )
         try:
             yield chromium
@@ -78,10 +78,16 @@ def sign_in(page: Page, product: Product) -> None:
     expect(page).not_to_have_url(f"{product.url}/login/")
 
 
-def findings(page: Page) -> list[dict[str, Any]]:
-    """What axe finds on the page as it is shown: `{"id", "impact", "help", "help_url", "nodes"}`."""
+def findings(page: Page, rules: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What axe finds on the page as it is shown: `{"id", "impact", "help", "help_url", "nodes"}`.
+
+    With `rules` only theirs.
+    """
     _EXAMINED.add(page)
-    violations = Axe().run(page).response["violations"]
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(Axe().axe_script)
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    violations = page.evaluate("options => axe.run(options).then((results) => results.violations)", options)
     return [
         {
             "id": violation["id"],

@@ -35,7 +35,7 @@ from tools.acts import (
 )
 from tools.journey_places import make_journeys
 from tools.list_places import make_lists
-from tools.prediction_places import make_predictions
+from tools.prediction_places import start_predictions, wait_trained
 from tools.sql_places import make_warehouses
 
 VISITOR = "visitor"
@@ -407,12 +407,13 @@ def places(product: Product) -> Places:
     empty = product.api("POST", "spaces/", {"name": "Empty", "kind": "dev"})
     product.wait("a failed call", lambda: api("GET", "deliveries/?status=failed&limit=1")["results"])
     product.wait_idle()
-    predictions = make_predictions(product, api)
+    predictions = start_predictions(api)
     warehouses = make_warehouses(product, api)
     made = make_journeys(product, api, destination=crm["id"])
     replay = api("POST", "replays/", {"destination": refused["id"], "reason": "400", "rate": 20})
     alert = api("POST", "alerts/", {"kind": "delivery_rate", "destination": refused["id"], "least": 1, "hours": 24})
     api("POST", "alerts/", {"kind": "audience_size", "audience": audience["id"]})
+    wait_trained(product, api, predictions)
     product.wait("an alert", lambda: api("GET", "alerts/history/")["results"])
     connections = api("GET", f"audiences/{audience['id']}/connections/")["results"]
     people = api("GET", f"audiences/{audience['id']}/members/")["results"]

@@ -8,16 +8,17 @@ from typing import Any
 from tests.product import Product
 
 
-def make_predictions(product: Product, api: Callable[..., Any]) -> dict[str, str]:
-    """A prediction whose model is trained, and one for which the demo's month is too short. Ingest must be idle."""
+def start_predictions(api: Callable[..., Any]) -> dict[str, str]:
+    """Ids by placeholder: one that gets a model, one for which the demo's month is too short. Ingest must be idle."""
     definition = {"version": 1, "collection": "users", "kind": "prediction", "event": {"event": "Order Completed"}}
-    soon = api("POST", "traits/", {"name": "Orders within a week", "definition": definition | {"horizon": {"days": 7}}})
-    later = api("POST", "traits/", {"name": "Orders in a season", "definition": definition | {"horizon": {"days": 90}}})
-    wanted = {"prediction": (soon["id"], "Live"), "thin_prediction": (later["id"], "Failed")}
-    for trait, status in wanted.values():
-        product.wait(
-            "a trained prediction",
-            lambda trait=trait, status=status: api("GET", f"traits/{trait}/")["status"] == status,
-            300,
-        )
-    return {name: trait for name, (trait, _) in wanted.items()}
+    names = {"prediction": ("Orders within a week", 7), "thin_prediction": ("Orders in a season", 90)}
+    return {
+        place: api("POST", "traits/", {"name": name, "definition": definition | {"horizon": {"days": days}}})["id"]
+        for place, (name, days) in names.items()
+    }
+
+
+def wait_trained(product: Product, api: Callable[..., Any], started: dict[str, str]) -> None:
+    for place, status in (("prediction", "Live"), ("thin_prediction", "Failed")):
+        path = f"traits/{started[place]}/"
+        product.wait("a trained prediction", lambda path=path, status=status: api("GET", path)["status"] == status, 300)
