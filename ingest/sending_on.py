@@ -32,7 +32,8 @@ def _call(profile_id: int | None, message: Message, direct: Direct) -> SourceCal
         return None
     if profile_id is None:
         space_id = direct[message.source_id][0].space_id
-        profile_id = stand_in(space_id, f"user {call.user_id}" if call.user_id else f"anonymous {call.anonymous_id}")
+        id_type, value = ("user_id", call.user_id) if call.user_id else ("anonymous_id", call.anonymous_id or "")
+        profile_id = stand_in(space_id, id_type=id_type, value=value)
     return SourceCall(
         source_id=message.source_id,
         profile_id=profile_id,

@@ -35,6 +35,8 @@ COLUMNS = (
     "space_id, destination_id, connection_id, profile_id, message_id, kind, event, payload, created_at, next_attempt_at"
 )
 NULL = "\\N"
+# By which a stand-in for a profile is found, the first one that a call has.
+STAND_IN_TYPES = ("user_id", "anonymous_id")
 
 Direct = Mapping[int, Sequence[Connection]]
 
@@ -90,12 +92,12 @@ def emit_source_calls(direct: Direct, calls: Sequence[SourceCall], *, now: datet
     return sum(len(own) for _connection, own in given)
 
 
-def stand_in(space_id: int, call_of: str) -> int:
+def stand_in(space_id: int, *, id_type: str, value: str) -> int:
     """The profile of calls about somebody whom the space does not know: the same for the same user, and below zero.
 
-    Such calls keep their order as those of a profile do, and a deletion finds them by what they say.
+    Such calls keep their order as those of a profile do, and a deletion finds them.
     """
-    digest = sha256(f"{space_id}:{call_of}".encode("utf-8", "surrogatepass")).digest()
+    digest = sha256(f"{space_id}:{id_type}:{value}".encode("utf-8", "surrogatepass")).digest()
     return -1 - int.from_bytes(digest[:7], "big")
 
 

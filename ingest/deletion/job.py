@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from delivery.models import Connection
+from delivery.models import SOURCE, Connection
 from delivery.services import forgetting
 from delivery.services.tallies import last_id
 from ingest.deletion import copies, forwarding, people, requests_log
@@ -87,10 +87,15 @@ class Job:
             self._go_on()
 
     def strays(self) -> None:
-        """Calls of profiles that were merged into this one name profiles that are gone."""
-        if not self.subject.is_scattered:
-            return
+        """Calls of profiles that were merged into this one name profiles that are gone.
+
+        Calls that a source sent on may be about people for whom there never was a profile.
+        """
+        stand_ins = people.stand_ins(self.space_id, self.subject)
+        self.subject.profiles = sorted({*self.subject.profiles, *stand_ins})
         connections = Connection.objects.filter(space_id=self.space_id).order_by("pk")
+        if not self.subject.is_scattered:
+            connections = connections.filter(computation_class=SOURCE)
         done = self.regulation.progress.get("strays", [0, 0])
         upto = self.regulation.progress.setdefault("last_call", last_id())
         likes = _payload_likes(self.subject)

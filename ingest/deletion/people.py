@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from audiences.services.locks import lock_space
 from delivery.services.copying import bigint_array
 from delivery.services.forgetting import destinations_told, take_off_lists
+from delivery.services.source_calls import STAND_IN_TYPES, stand_in
 from ingest.deletion.subject import Subject, identities, personal_values
 from ingest.deletion.tables import BY_PROFILE
 from journeys.services.forgetting import forget_runs
@@ -78,6 +79,18 @@ def learn(space_id: int, subject: Subject, profiles: list[Profile]) -> None:
     subject.is_scattered = subject.is_scattered or any(profile.merges for profile in profiles)
 
 
+def stand_ins(space_id: int, subject: Subject) -> list[int]:
+    """What stands for the person in calls that a source sent on and that the space keeps nothing of (F136)."""
+    return sorted(
+        {
+            stand_in(space_id, id_type=one.id_type, value=text)
+            for one in subject.ids
+            if one.id_type in STAND_IN_TYPES
+            for text in (one.value, one.original)
+        }
+    )
+
+
 @transaction.atomic
 def delete_profiles(*, regulation: Regulation, subject: Subject, now: datetime) -> tuple[dict[str, int], list[int]]:
     """Rows deleted by table, and the destinations whose lists are asked to let the person go.
@@ -94,7 +107,7 @@ def delete_profiles(*, regulation: Regulation, subject: Subject, now: datetime) 
     suppress(regulation=regulation, keys=subject.keys, profile_id=None, is_temporary=is_temporary)
     ids = bigint_array(subject.profiles)
     values: dict[str, int | str | datetime] = {"space": space.pk, "profiles": ids, "now": now}
-    told = destinations_told(space_id=space.pk, profile_ids=subject.profiles)
+    told = destinations_told(space_id=space.pk, profile_ids=[*subject.profiles, *stand_ins(space.pk, subject)])
     subject.destinations = sorted({*subject.destinations, *told})
     with connection.cursor() as cursor:
         cursor.execute(

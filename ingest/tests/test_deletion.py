@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 
 from audiences.models import ChangedProfiles, Membership, MembershipCount
@@ -15,7 +16,9 @@ from audiences.services.audiences import create_audience, start_run
 from common.errors import ConflictError, InvalidError
 from delivery.models import Attempt, Delivery, DeliveryLog, ListChange, ListMember, SentValue
 from delivery.selectors import books, dead_letters
-from delivery.services import replay
+from delivery.services import connections, replay
+from delivery.services.source_connections import connect_source
+from delivery.tests.builders import make_destination
 from destinations.models import DeletionForward
 from ingest.deletion import job, requests
 from ingest.deletion.subject import Identity
@@ -348,3 +351,37 @@ def test_a_suppressed_person_enters_no_audience_but_may_leave_one(world: World, 
     members = Membership.objects.filter(is_member=True).values_list("audience_id", "profile_id")
     assert audience.size == 1
     assert set(members) == {(audience.pk, world.bob.id), (world.audience.pk, world.bob.id)}
+
+
+def test_events_that_were_sent_on_directly_are_forgotten_and_those_of_others_stay(world: World, owner: User) -> None:
+    """F136: also calls that the space kept nothing of, by user id, and by what else they say."""
+    connection = connect_source(source=world.source, destination=make_destination(space=world.space), actor=owner)
+    slack = connect_source(
+        source=world.source, destination=make_destination(space=world.space, connector="slack"), actor=owner
+    )
+    kept_out = {"integrations": {"Engage": False}}
+    ingest(
+        world.source,
+        track("d1", userId=USER, properties={"coupon": EMAIL}),
+        {"type": "alias", "messageId": "d2", "userId": USER, "previousId": ANONYMOUS},
+        track("d3", anonymousId=ANONYMOUS, **kept_out),
+        track("d4", userId="somebody", properties={"email": EMAIL}, **kept_out),
+        track("d5", userId="user-bob"),
+        track("d6", userId="user-bob", **kept_out),
+        received_at=timezone.now(),
+    )
+    with database.cursor() as cursor:
+        cursor.execute("UPDATE delivery SET lease_until = %s", [timezone.now() - timedelta(days=1)])
+    for one in (connection, slack):
+        connections.supersede_waiting(connection=one, now=timezone.now())
+    ingest(world.source, track("d7", userId=USER, properties={"coupon": EMAIL}), received_at=timezone.now())
+
+    regulation = delete(world, owner)
+
+    assert regulation.state == State.DONE
+    assert found(EMAIL, USER, NAME, ANONYMOUS) == []
+    left = DeliveryLog.objects.filter(connection_id=connection.pk).exclude(payload="{}").values_list("message_id")
+    assert sorted(left) == [("d5",), ("d6",)]
+    counted = books.books_of([connection])[connection.pk]
+    assert (counted.emitted, counted.superseded, counted.unaccounted) == (7, 7, 0)
+    assert slack.destination_id in set(regulation.forwards.values_list("destination_id", flat=True))
