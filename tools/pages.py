@@ -335,6 +335,9 @@ PAGES = [
     Page(name="settings-sources", path=SETTINGS + "sources/"),
     Page(name="settings-source-new", path=SETTINGS + "sources/new/"),
     Page(name="settings-source", path=SETTINGS + "sources/{source}/"),
+    Page(name="settings-source-destinations", path=SETTINGS + "sources/{fed_source}/destinations/"),
+    Page(name="settings-source-destinations-none", path=SETTINGS + "sources/{source}/destinations/"),
+    Page(name="settings-source-destinations-read-only", path=SETTINGS + "sources/{source}/destinations/", who=VIEWER),
     Page(name="settings-identity", path=SETTINGS + "identity/"),
     Page(name="settings-identity-new", path=SETTINGS + "identity/new/"),
     Page(name="settings-identity-rule", path=SETTINGS + "identity/users/email/"),
@@ -410,6 +413,9 @@ def places(product: Product) -> Places:
     predictions = start_predictions(api)
     warehouses = make_warehouses(product, api)
     made = make_journeys(product, api, destination=crm["id"])
+    fed = api("POST", "sources/", {"name": "Shop server"})
+    for one in (crm, refused):
+        api("POST", f"sources/{fed['id']}/connections/", {"destination": one["id"]})
     replay = api("POST", "replays/", {"destination": refused["id"], "reason": "400", "rate": 20})
     alert = api("POST", "alerts/", {"kind": "delivery_rate", "destination": refused["id"], "least": 1, "hours": 24})
     api("POST", "alerts/", {"kind": "audience_size", "audience": audience["id"]})
@@ -449,6 +455,7 @@ def places(product: Product) -> Places:
             "call": str(api("GET", "deliveries/?status=delivered&limit=1")["results"][0]["id"]),
             "failed_call": str(api("GET", "deliveries/?status=failed&limit=1")["results"][0]["id"]),
             "source": named("sources/", "Website")["id"],
+            "fed_source": fed["id"],
             "member": str(next(row["id"] for row in api("GET", "members/")["results"] if row["role"] == "read_only")),
         },
         viewer_email=viewer["email"],
