@@ -60,6 +60,8 @@ def _row_fields(row: Row, place: str) -> Fields:
                 (f"{place}.negated", _flag(row.negated)),
                 (f"{place}.implied", _flag(row.is_implied)),
                 *([(f"{place}.users", row.users)] if row.users else []),
+                *([(f"{place}.look_back", row.look_back)] if row.look_back else []),
+                *([(f"{place}.look_back_unit", row.look_back_unit)] if row.look_back else []),
             ]
             for index, child in enumerate(row.children):
                 found += _row_fields(child, f"{place}-{index}")
@@ -171,6 +173,8 @@ class _Reader:
             negated=negated,
             is_implied=self.text(f"{place}.implied") == "1",
             users=self.choice(f"{place}.users", QUANTIFIERS, ""),
+            look_back=self.text(f"{place}.look_back").strip(),
+            look_back_unit=self.choice(f"{place}.look_back_unit", UNITS, "days"),
         )
         while (child := self.row(f"{place}-{len(group.children)}", depth + 1)) is not None:
             group.children.append(child)

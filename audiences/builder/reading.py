@@ -33,9 +33,11 @@ def rows_of(definition: Any) -> Group:
     if where is None:
         return Group()
     row = row_of(where)
-    if isinstance(row, Group) and not row.negated and not row.users:
-        return row
-    return Group(is_implied=True, children=[row])
+    is_outermost = isinstance(row, Group) and not row.negated and not row.users
+    group = row if isinstance(row, Group) and is_outermost else Group(is_implied=True, children=[row])
+    if "look_back" in definition:
+        group.look_back, group.look_back_unit = duration_of(definition["look_back"])
+    return group
 
 
 def row_of(node: Any) -> Row:

@@ -108,7 +108,8 @@ class RawRow:
 class Group:
     """Rows joined by AND or OR. `users` (any, all, none; of accounts only): they are about the users of the account.
 
-    `is_implied` (outermost, and of users): with one row the definition is that row, no group.
+    `is_implied` (outermost, and of users): with one row the definition is that row, no group. `look_back` (outermost)
+    in `look_back_unit`: events that are older do not count; "" is all of history.
     """
 
     joiner: Joiner = "all"
@@ -116,6 +117,8 @@ class Group:
     users: str = ""
     is_implied: bool = False
     children: list[Row] = field(default_factory=list)
+    look_back: str = ""
+    look_back_unit: str = "days"
 
 
 Row = Group | EventRow | TraitRow | AudienceRow | StepRow | IdentifierRow | RawRow

@@ -67,6 +67,10 @@ def written(group: Group, *, collection: str = "users") -> Written:
     """The definition of the rows. Incomplete rows give incomplete JSON, which the parser refuses at its place."""
     result = Written(definition={"version": 1, "collection": collection})
     writer = _Writer(result)
+    if group.look_back.strip():
+        result.definition["look_back"] = writer.duration(
+            group.look_back, group.look_back_unit, "/look_back", f"{ROOT}.look_back"
+        )
     if group.is_implied and len(group.children) == 1 and not group.negated and not group.users:
         result.definition["where"] = writer.row(group.children[0], f"{ROOT}-0", "/where")
     else:
@@ -168,7 +172,7 @@ class _Writer:
         self.at(path, f"{place}.name")
         node = self._named(then.type, then.name, place, path)
         node["performed"] = then.performed
-        node["within"] = self._duration(then.amount, then.unit, f"{path}/within", f"{place}.amount")
+        node["within"] = self.duration(then.amount, then.unit, f"{path}/within", f"{place}.amount")
         if then.properties:
             node["properties"] = self._tests(then.properties, place, path)
         return node
@@ -176,10 +180,10 @@ class _Writer:
     def _window(self, window: WindowFields, place: str, path: str) -> dict[str, Any]:
         self.at(path, f"{place}.amount" if window.kind in {"within", "between"} else f"{place}.instant")
         if window.kind == "within":
-            return {"within": self._duration(window.amount, window.unit, f"{path}/within", f"{place}.amount")}
+            return {"within": self.duration(window.amount, window.unit, f"{path}/within", f"{place}.amount")}
         if window.kind == "between":
-            start = self._duration(window.amount, window.unit, f"{path}/between/from", f"{place}.amount")
-            end = self._duration(window.end_amount, window.end_unit, f"{path}/between/to", f"{place}.end_amount")
+            start = self.duration(window.amount, window.unit, f"{path}/between/from", f"{place}.amount")
+            end = self.duration(window.end_amount, window.end_unit, f"{path}/between/to", f"{place}.end_amount")
             return {"between": {"from": start, "to": end}}
         return {window.kind: self._instant(window.instant, f"{path}/{window.kind}", f"{place}.instant")}
 
@@ -198,7 +202,7 @@ class _Writer:
         name = f"{place}.value"
         self.at(path, name)
         if test.operator in RELATIVE_DATES:
-            return self._duration(test.value, test.unit, path, name)
+            return self.duration(test.value, test.unit, path, name)
         if test.value_type in {"trait", "parent"}:
             if not test.value.strip():
                 what = "trait" if test.value_type == "trait" else "property"
@@ -233,7 +237,7 @@ class _Writer:
             return None
         return instant_text(text)
 
-    def _duration(self, amount: str, unit: str, path: str, name: str) -> dict[str, int | None]:
+    def duration(self, amount: str, unit: str, path: str, name: str) -> dict[str, int | None]:
         self.at(path, name)
         return {unit: self._whole(amount, path, name, "Use a whole number from 1, at most 100 years.")}
 

@@ -171,49 +171,40 @@ def _options(options: Options, alias: str, statement: Statement) -> list[str]:
 
 
 def _note_lower_bound(node: EventNode, statement: Statement) -> None:
-    match node.window:
-        case Within():
-            statement.bound_below(statement.now - node.window.duration.micros)
-        case Between():
-            statement.bound_below(statement.now - node.window.start.micros)
-        case Since():
-            statement.bound_below(node.window.instant.micros - 1)
-        case _:
-            statement.bound_below(None)
+    span = _span(node)
+    bounds = [] if span is None else [statement.now - span]
+    if isinstance(node.window, Since):
+        bounds.append(node.window.instant.micros - 1)
+    statement.bound_below(max(bounds, default=None))
 
 
 def _window(node: EventNode, statement: Statement) -> list[str]:
     """The window as bounds on ts; nothing later than now has a k."""
-    window = node.window
-    match window:
-        case Within():
-            return [f"e.ts > {statement.instant(statement.now - window.duration.micros)}"]
-        case Between():
-            start = statement.instant(statement.now - window.start.micros)
-            return [f"e.ts > {start}", f"e.ts <= {statement.instant(statement.now - window.end.micros)}"]
-    return _outer_window(node, statement)
+    outer = _outer_window(node, statement)
+    if isinstance(node.window, Between):
+        return [*outer, f"e.ts <= {statement.instant(statement.now - node.window.end.micros)}"]
+    return outer
 
 
 def _outer_window(node: EventNode, statement: Statement) -> list[str]:
     """The part of the window that no passing of time changes, and what can never count again."""
-    window = node.window
-    match window:
-        case Since():
-            return [f"e.ts >= {statement.instant(window.instant.micros)}"]
-        case Before():
-            return [f"e.ts < {statement.instant(window.instant.micros)}"]
-        case Within():
-            return [f"e.ts > {statement.instant(statement.now - window.duration.micros)}"]
-        case Between():
-            return [f"e.ts > {statement.instant(statement.now - window.start.micros)}"]
-    return []
+    window, span = node.window, _span(node)
+    tests = [] if span is None else [f"e.ts > {statement.instant(statement.now - span)}"]
+    if isinstance(window, Since):
+        tests.append(f"e.ts >= {statement.instant(window.instant.micros)}")
+    if isinstance(window, Before):
+        tests.append(f"e.ts < {statement.instant(window.instant.micros)}")
+    return tests
 
 
 def _span(node: EventNode) -> int | None:
-    """How long after its timestamp an event leaves the window."""
+    """How long after its timestamp an event leaves the window, or is older than what is looked back on."""
+    spans = [] if node.look_back is None else [node.look_back.micros]
     if isinstance(node.window, Within):
-        return node.window.duration.micros
-    return node.window.start.micros if isinstance(node.window, Between) else None
+        spans.append(node.window.duration.micros)
+    if isinstance(node.window, Between):
+        spans.append(node.window.start.micros)
+    return min(spans, default=None)
 
 
 def _place(kind: str, alias: str, path: Path, statement: Statement) -> Place:

@@ -194,6 +194,7 @@ class _Teller:
     ) -> None:
         self.space = space
         self.definition = definition
+        self.look_back = condition.look_back
         self.now = now
         self.shows_pii = shows_pii
         mentioned = conditions.mentions(condition)
@@ -320,14 +321,36 @@ class _Teller:
     def _event(self, raw: Mapping[str, Any], event: Mapping[str, Any]) -> CountedEvent:
         at = datetime.fromisoformat(event["timestamp"]).astimezone(UTC)
         window = raw.get("window") or {}
-        span = _span(window.get("within") or (window.get("between") or {}).get("from"))
+        span = self._narrower(_span(window.get("within") or (window.get("between") or {}).get("from")))
         try:
             until = None if span is None else at + span
         except OverflowError:
             until = None
         return CountedEvent(id=int(event["id"]), at=at, until=until)
 
+    def _narrower(self, span: timedelta | None) -> timedelta | None:
+        """How long an event counts, by its window and by how far back the definition looks."""
+        spans = [span] if span is not None else []
+        if self.look_back is not None:
+            spans.append(self.look_back.micros * MICROSECOND)
+        return min(spans, default=None)
+
     def _window(self, raw: Mapping[str, Any]) -> tuple[datetime | None, datetime | None] | None:
+        """Between which times events count now, at what the definition looks back."""
+        bounds = self._own_window(raw)
+        span = self._narrower(None)
+        if span is None:
+            return bounds
+        try:
+            earliest = self.now - span
+        except OverflowError:
+            return bounds
+        if bounds is None:
+            return earliest, self.now
+        start, end = bounds
+        return (earliest if start is None else max(start, earliest)), end
+
+    def _own_window(self, raw: Mapping[str, Any]) -> tuple[datetime | None, datetime | None] | None:
         window = raw.get("window")
         if not window:
             return None

@@ -125,8 +125,11 @@ def groups(inner):
     )
 
 
+look_backs = st.one_of(st.just({}), st.just({}), durations.map(lambda duration: {"look_back": duration}))
 nodes = st.recursive(leaves, groups, max_leaves=5)
-definitions = nodes.map(lambda where: {"version": 1, "collection": "users", "where": where})
+definitions = st.builds(
+    lambda where, look_back: {"version": 1, "collection": "users", "where": where} | look_back, nodes, look_backs
+)
 account_leaves = st.one_of(
     st.fixed_dictionaries({"users": st.sampled_from(["any", "all", "none"]), "match": nodes}),
     st.fixed_dictionaries({"users": st.sampled_from(["any", "all", "none"]), "match": leaves}),
@@ -136,7 +139,11 @@ account_leaves = st.one_of(
     st.fixed_dictionaries({"identifier": st.just("group_id"), "exists": st.booleans()}),
 )
 account_nodes = st.recursive(account_leaves, groups, max_leaves=4)
-account_definitions = account_nodes.map(lambda where: {"version": 1, "collection": "accounts", "where": where})
+account_definitions = st.builds(
+    lambda where, look_back: {"version": 1, "collection": "accounts", "where": where} | look_back,
+    account_nodes,
+    look_backs,
+)
 
 
 @st.composite

@@ -47,6 +47,7 @@ UNIT_CHOICES: Choices = [(unit, unit) for unit in UNITS]
 PART_LABELS = {
     "name": "event", "count": "count", "amount": "time", "end_amount": "time", "instant": "date", "value": "value",
     "operator": "operator", "audience": "audience", "step": "step", "identifier": "identifier", "users": "users",
+    "look_back": "look back",
 }  # fmt: skip
 QUANTIFIERS: Choices = [
     ("any", "any of the users"), ("all", "all of the users"), ("none", "none of the users"),

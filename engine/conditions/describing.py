@@ -58,12 +58,10 @@ MOST_VALUES_SHOWN = 5
 
 def describe(condition: Condition) -> str:
     """One sentence, such as: Users who performed "Order Completed" at least 2 times within the last 30 days."""
-    who = "Users" if condition.collection == "users" else "Accounts"
-    return (
-        f"{who} who {sentence_of(condition.where)}."
-        if who == "Users"
-        else f"{who} that {sentence_of(condition.where)}."
-    )
+    who = "Users who" if condition.collection == "users" else "Accounts that"
+    back = condition.look_back
+    only = "" if back is None else f", counting only events of the last {_duration(back)}"
+    return f"{who} {sentence_of(condition.where)}{only}."
 
 
 def sentence_of(node: Node) -> str:  # noqa: PLR0911 - one a kind of node

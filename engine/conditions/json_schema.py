@@ -29,6 +29,7 @@ def schema() -> Schema:
             {
                 "version": {"const": VERSION},
                 "collection": {"enum": list(COLLECTIONS)},
+                "look_back": _ref("duration"),
                 "where": _ref("node"),
             },
             required=["version", "collection", "where"],

@@ -20,7 +20,7 @@ from engine.conditions.nodes import (
 )
 from engine.conditions.operators import RELATIVE_DATES, Outcome, apply, look_up, relative_interval
 from engine.conditions.profile_state import EventRecord
-from engine.conditions.windows import Life, life_in
+from engine.conditions.windows import Life, life_in, life_within
 
 
 class Matcher:
@@ -36,7 +36,8 @@ class Matcher:
         """When an event counts for a node, whatever follows it; None if it never does. Does not depend on `now`."""
         if not is_named(event, node.type, node.name) or not self.passes(event, node.properties, None):
             return None
-        life = life_in(node.window, micros_of(event.timestamp))
+        timestamp = micros_of(event.timestamp)
+        life = life_within(life_in(node.window, timestamp), timestamp, node.look_back)
         for test in node.properties:
             if life is not None and test.operator in RELATIVE_DATES:
                 life = _narrowed(life, test, event)

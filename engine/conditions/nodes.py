@@ -141,12 +141,15 @@ class Child:
 
 @dataclass(frozen=True, kw_only=True)
 class EventNode:
+    """`look_back` is that of the whole definition: events older than it never count, whatever the window."""
+
     type: str
     name: str | None
     count: Count
     window: Window
     properties: tuple[Test, ...]
     then: Child | None
+    look_back: Duration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +212,9 @@ Node = AllNode | AnyNode | NotNode | EventNode | TraitNode | AudienceNode | Jour
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A whole definition: `collection` is users or accounts."""
+    """A whole definition: `collection` is users or accounts. `look_back`, also on each event: only newer ones count."""
 
     version: int
     collection: str
     where: Node
+    look_back: Duration | None = None

@@ -16,6 +16,7 @@ from engine.conditions.nodes import (
     Child,
     Condition,
     Count,
+    Duration,
     EventNode,
     IdentifierNode,
     JourneyStepNode,
@@ -46,6 +47,7 @@ QUANTIFIERS = ("any", "all", "none")
 def parse(definition: Any) -> Condition:
     """The condition of `{"version": 1, "collection": "users"|"accounts", "where": NODE}` (definitions.md §1).
 
+    `"look_back": {"days": 90}` beside these lets no event count that is older (audiences-and-traits.md §4).
     Raises ConditionError with all problems. Limits: 200 nodes, 16 levels, 50 property tests an event.
     """
     reader = _Reader()
@@ -69,6 +71,7 @@ class _Reader(ValueReader):
         self.nodes = 0
         self.is_of_accounts = False
         self.is_of_users = True
+        self.look_back: Duration | None = None
 
     def condition(self, definition: Any) -> Condition | None:
         if not isinstance(definition, Mapping):
@@ -76,13 +79,15 @@ class _Reader(ValueReader):
                 "", "wrong_type", 'A definition is an object such as {"version": 1, "collection": "users", …}.'
             )
             return None
-        self.known_keys(definition, "", ("version", "collection", "where"))
+        self.known_keys(definition, "", ("version", "collection", "look_back", "where"))
         version = definition.get("version")
         if type(version) is not int or version != VERSION:
             self.problem("/version", "unknown_version", f"Set the version to {VERSION}; no other exists.")
         collection = definition.get("collection")
         if collection not in COLLECTIONS:
             self.problem("/collection", "unknown_collection", 'The collection is "users" or "accounts".')
+        if "look_back" in definition:
+            self.look_back = self.duration(definition["look_back"], "/look_back")
         self.is_of_accounts = collection == "accounts"
         self.is_of_users = not self.is_of_accounts
         if "where" not in definition:
@@ -91,7 +96,7 @@ class _Reader(ValueReader):
         where = self.node(definition["where"], "/where", 1)
         if where is None or self.problems:
             return None
-        return Condition(version=VERSION, collection=str(collection), where=where)
+        return Condition(version=VERSION, collection=str(collection), where=where, look_back=self.look_back)
 
     def node(self, raw: Any, path: str, depth: int) -> Node | None:
         self.nodes += 1
@@ -204,7 +209,15 @@ class _Reader(ValueReader):
         then = self._child(raw["then"], f"{path}/then") if "then" in raw else None
         if len(self.problems) > before or count is None or window is None:
             return None
-        return EventNode(type=kind, name=name, count=count, window=window, properties=properties, then=then)
+        return EventNode(
+            type=kind,
+            name=name,
+            count=count,
+            window=window,
+            properties=properties,
+            then=then,
+            look_back=self.look_back,
+        )
 
     def _event_name(self, raw: Mapping[str, Any], path: str) -> tuple[str, str | None]:
         kind = raw.get("type", "track")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.conditions.nodes import Before, Between, Count, Since, Window, Within
+from engine.conditions.nodes import Before, Between, Count, Duration, Since, Window, Within
 
 
 class Life(NamedTuple):
@@ -25,6 +25,15 @@ def life_in(window: Window, timestamp: int) -> Life | None:
     if isinstance(window, Before) and timestamp >= window.instant.micros:
         return None
     return Life(timestamp, None)
+
+
+def life_within(life: Life | None, timestamp: int, look_back: Duration | None) -> Life | None:
+    """The life of an event that counts only until it is `look_back` old (audiences-and-traits.md §4)."""
+    if life is None or look_back is None:
+        return life
+    end = timestamp + look_back.micros
+    end = end if life.end is None else min(end, life.end)
+    return Life(life.start, end) if life.start < end else None
 
 
 def satisfies(count: Count, found: int) -> bool:
