@@ -26,7 +26,7 @@ class SourceConnectionSerializer(serializers.ModelSerializer[Connection]):
     """A destination that gets the events of the source as they come, with its equation."""
 
     id = serializers.CharField(source="public_id", read_only=True)
-    source = serializers.CharField(source="computation_id", read_only=True)
+    source = serializers.CharField(source="computation_id", read_only=True)  # type: ignore[assignment]  # a declared field
     destination = serializers.CharField(source="destination.public_id", read_only=True)
     destination_name = serializers.CharField(source="destination.name", read_only=True)
     enabled = serializers.BooleanField(source="is_enabled", read_only=True)
