@@ -21,3 +21,4 @@ class LockClass(IntEnum):
     ENGAGE_SOURCES = 71_008  # space
     SQL_RUNS = 71_009  # 0: whoever takes a run of a SQL trait
     PREDICTION_RUNS = 71_010  # 0: whoever takes a run of a prediction
+    WAREHOUSE_OUTPUT = 71_011  # output: whoever writes or deletes its rows in the warehouse

@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("spaces/<slug:space>/profiles/<str:segment_id>/journeys/", ProfileJourneys.as_view()),
     path("spaces/<slug:space>/", include("audiences.api_urls")),
     path("spaces/<slug:space>/", include("traits.api_urls")),
+    path("spaces/<slug:space>/", include("warehouse_output.api_urls")),
     path("spaces/<slug:space>/", include("journeys.api_urls")),
     path("spaces/<slug:space>/", include("destinations.api_urls")),
     path("spaces/<slug:space>/", include("delivery.api_urls")),

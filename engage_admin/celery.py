@@ -30,6 +30,7 @@ app.conf.task_routes = {
     "delivery.sync_lists": {"queue": "lists"},
     "delivery.advance_replays": {"queue": "default"},
     "alerts.*": {"queue": "default"},
+    "warehouse_output.*": {"queue": "default"},
 }
 # Sweeps: each asks the database for due work, so that a lost wake-up costs at most one period.
 app.conf.beat_schedule = {
@@ -45,6 +46,11 @@ app.conf.beat_schedule = {
     "trait-syncs": {"task": "traits.first_syncs", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "sql-traits": {"task": "traits.run_queries", "schedule": 5.0, "options": {"queue": "default", "expires": 10}},
     "predictions": {"task": "traits.predict", "schedule": 10.0, "options": {"queue": "default", "expires": 10}},
+    "warehouses": {
+        "task": "warehouse_output.write_calls",
+        "schedule": 5.0,
+        "options": {"queue": "default", "expires": 10},
+    },
     "advance": {"task": "journeys.advance_due", "schedule": 3.0, "options": {"queue": "compute", "expires": 10}},
     "step-syncs": {"task": "journeys.first_syncs", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},
     "resumes": {"task": "journeys.finish_resumes", "schedule": 5.0, "options": {"queue": "compute", "expires": 10}},

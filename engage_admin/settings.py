@@ -122,6 +122,7 @@ INSTALLED_APPS = [
     "alerts",
     "ingest",
     "journeys",
+    "warehouse_output",
     "traits",
     "audiences",
     "delivery",

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("s/<slug:space>/", include("delivery.urls")),
     path("s/<slug:space>/", include("audiences.urls")),
     path("s/<slug:space>/", include("traits.urls")),
+    path("s/<slug:space>/", include("warehouse_output.urls")),
     path("s/<slug:space>/", include("journeys.urls")),
     path("s/<slug:space>/", include("ingest.urls")),
 ]

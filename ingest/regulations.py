@@ -33,8 +33,10 @@ STEP_WORDS = {
     "calls": "Taking back and cleaning calls to destinations",
     "requests": "Cleaning received requests",
     "copies": "Cleaning samples, tests, files and the audit trail",
+    "warehouses": "Deleting rows in warehouses",
     "forward": "Waiting for destinations",
     "last": "Last look",
+    "warehouses_again": "Last look at warehouses",
 }
 TABLE_WORDS = {
     "identifiers": "identifiers",
@@ -54,6 +56,7 @@ TABLE_WORDS = {
     "rejected_message": "rejected messages cleaned",
     "observed_field": "fields whose samples were cleaned",
     "files": "CSV files",
+    "warehouse_rows": "rows deleted in warehouses",
     "destinations_eventtest": "test events",
     "journeys_journeyscenario": "journey scenarios",
     "journeys_dryrun": "dry runs",

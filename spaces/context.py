@@ -46,7 +46,7 @@ SECTIONS = (
         route="spaces:settings",
         owns=(
             *("spaces", "profiles", "ingest", "delivery:debugger", "delivery:debugger_call"),
-            *("traits:warehouses", "traits:warehouse_new", "traits:warehouse"),
+            *("traits:warehouses", "traits:warehouse_new", "traits:warehouse", "warehouse_output"),
         ),
     ),
 )

@@ -13,7 +13,7 @@ from spaces.models import Workspace
 
 ENGAGE = "engage"
 # The packages whose pages and operations are the feature.
-FEATURES = {ENGAGE: ("audiences", "traits", "journeys")}
+FEATURES = {ENGAGE: ("audiences", "traits", "journeys", "warehouse_output")}
 
 
 class Plan(models.TextChoices):

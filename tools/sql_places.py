@@ -1,4 +1,6 @@
-"""What the screenshots need of SQL traits: a warehouse file, a trait that has run, one whose query failed."""
+"""What the screenshots need of SQL traits: a warehouse file, a trait that has run, one whose query failed.
+
+And a file that Engage's calls are written to."""
 
 from __future__ import annotations
 
@@ -44,11 +46,18 @@ def make_warehouses(product: Product, api: Callable[..., Any]) -> dict[str, str]
         own.execute("DROP TABLE visits")
     api("POST", f"sql-traits/{broken['id']}/runs/")
     _wait(product, api, broken["id"], "Failed")
+    calls = {"path": "calls.duckdb", "if_missing": "make"}
+    output = api("POST", "warehouses/", {"name": "Calls", "connector": "duckdb", "settings": calls})
+    for one in (output, away):
+        api("PATCH", f"warehouses/{one['id']}/output/", {"is_enabled": True})
+    runs = f"warehouses/{output['id']}/output/runs/"
+    product.wait("calls in a warehouse", lambda: api("GET", runs)["results"][0]["state"] == "finished", 120)
     return {
         "sql": trait["id"],
         "failed_sql": broken["id"],
         "warehouse": files["id"],
         "failed_warehouse": away["id"],
+        "output_warehouse": output["id"],
     }
 
 

@@ -38,7 +38,7 @@ class TableRow:
 
 
 def rows_of(call: Mapping[str, Any], *, loaded_at: str) -> list[TableRow]:
-    """The rows of a call; `loaded_at` is when they are written. Nothing for what is no call: a payload that was removed.
+    """The rows of a call; `loaded_at` is when they are written. Nothing for a payload that was removed.
 
     >>> [row.table for row in rows_of({"type": "identify", "messageId": "m", "anonymousId": "a"}, loaded_at="now")]
     ['identifies']

@@ -24,6 +24,7 @@ from ingest.deletion.blocks import delete_events
 from ingest.deletion.subject import Subject
 from profiles.models import Regulation, Suppression
 from spaces import audit
+from warehouse_output.services.forgetting import Unreached, forget_person
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ LEASE = timedelta(minutes=5)
 PAUSE = timedelta(seconds=3)
 LONG_PAUSE = timedelta(seconds=30)
 MAX_ATTEMPTS = 8
+IN_WAREHOUSE = "rows in the warehouse"
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the request is given back
@@ -166,6 +168,30 @@ class Job:
         counts, self.regulation.left = copies.clean_copies(space_id=self.space_id, subject=self.subject)
         self._add(counts)
 
+    def warehouses(self) -> None:
+        """Rows of calls that were written into warehouses, as far as these can be reached now."""
+        self._forget_rows()
+
+    def warehouses_again(self) -> None:
+        """Those that were written since; a warehouse that cannot be reached is asked again for some days."""
+        unreached = self._forget_rows()
+        is_over = self.regulation.created_at + forwarding.PATIENCE <= self.now()
+        if not is_over and any(one.is_transient for one in unreached):
+            raise Stopped(LONG_PAUSE)
+        self.regulation.left = [one for one in self.regulation.left if one["what"] != IN_WAREHOUSE] + [
+            {"what": IN_WAREHOUSE, "name": self.subject.cleaned_sentence(f"{one.name}. {one.detail}")}
+            for one in unreached
+        ]
+        self._save()
+
+    def _forget_rows(self) -> list[Unreached]:
+        identifiers = {(one.id_type, text) for one in self.subject.ids for text in (one.value, one.original)}
+        found = forget_person(space_id=self.space_id, identifiers=identifiers)
+        self._add({"warehouse_rows": found.rows})
+        if found.is_busy:
+            raise Stopped(PAUSE)
+        return found.unreached
+
     def _finish(self) -> None:
         with transaction.atomic():
             self.regulation.state = State.DONE
@@ -212,8 +238,10 @@ STEPS: dict[str, Callable[[Job], None]] = {
     "calls": Job.calls,
     "requests": Job.requests,
     "copies": Job.copies,
+    "warehouses": Job.warehouses,
     "forward": Job.forward,
     "last": Job.last,
+    "warehouses_again": Job.warehouses_again,
 }
 
 

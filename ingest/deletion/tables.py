@@ -36,6 +36,7 @@ SPECIAL = {
     "observed_field": "ingest.deletion.copies: samples",
     "audiences_audienceexport": "ingest.deletion.copies: files are deleted",
     "profiles_regulation": "ingest.deletion.job: the subject is encrypted, and emptied at the end",
+    "warehouse_output": "warehouse_output.services.forgetting: the person's rows in the warehouse itself are deleted",
     "profiles_suppression": "profiles.services.suppressions: keyed hashes",
 }
 
@@ -88,6 +89,7 @@ COPIES = (
     _copy("clean", "audiences_computerun", "error", "computations"),
     _copy("clean", "traits_traitrun", "error", "computations of traits"),
     _copy("clean", "traits_sqlrun", "error", "runs of SQL traits"),
+    _copy("clean", "warehouse_output_run", "error", "runs that write calls into a warehouse"),
     _copy("tell", "traits_predictionmodel", "vocabulary report", "prediction model"),
     _copy("tell", "audiences_audience", "name description definition status_detail", "audience", name="t.name"),
     _copy("tell", "audiences_audiencefolder", "name description", "folder", name="t.name"),

@@ -26,7 +26,7 @@ PLAIN = frozenset(
         *("method", "id_type", "trait_key", "collection", "period", "priority", "write_key", "purpose", "folder"),
         *("enter_event", "exit_event", "value_format", "setup", "identifier_mappings", "external_audience_id"),
         *("mapping_traits", "enrichments", "sample_path", "fields", "handlers", "entitlements", "hint", "label"),
-        *("connected_types", "ending", "note", "as_of"),
+        *("connected_types", "ending", "note", "as_of", "rows", "waits_for"),
     }
 )
 

@@ -58,8 +58,9 @@ def fill_file(path: Path, rows: Sequence[tuple[Any, ...]]) -> None:
             own.executemany("INSERT INTO customers VALUES (?, ?, ?)", rows)
 
 
-def make_duckdb(*, space: Space, path: Path, name: str = "Files") -> WarehouseSource:
-    return create_warehouse(space=space, name=name, connector="duckdb", settings={"path": str(path)}, created_by=None)
+def make_duckdb(*, space: Space, path: Path, name: str = "Files", **settings: Any) -> WarehouseSource:
+    given = {"path": str(path), **settings}
+    return create_warehouse(space=space, name=name, connector="duckdb", settings=given, created_by=None)
 
 
 def make_postgresql(*, space: Space, name: str = "Server", **settings: Any) -> WarehouseSource:

@@ -11,12 +11,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from common.errors import ConflictError
 from spaces.access import SpaceRequest, space_view
+from spaces.context import route_url
 from spaces.models import Role
 from traits.models import WarehouseSource
 from traits.services import warehouses as services
 from traits.warehouse_forms import WarehouseForm
 from traits.warehouses.catalog import CONNECTORS, connector_of
 from traits.warehouses.interface import WarehouseError
+
+# (route, label); the second is the page of an app above.
+TABS = (("traits:warehouse", "Settings"), ("warehouse_output:output", "Engage's calls"))
 
 
 def _source(request: SpaceRequest, public_id: str) -> WarehouseSource:
@@ -30,6 +34,15 @@ def place_of(source: WarehouseSource) -> str:
     """Where it is, in short."""
     settings = source.settings
     return str(settings.get("path") or f"{settings.get('host')}:{settings.get('port')}/{settings.get('database')}")
+
+
+def warehouse_tabs(request: SpaceRequest, source: WarehouseSource, current: str) -> list[dict[str, Any]]:
+    """The tabs of a warehouse; `current` is a route."""
+    return [
+        {"label": label, "url": url, "active": route == current}
+        for route, label in TABS
+        if (url := route_url(route, request.space, warehouse_id=source.public_id))
+    ]
 
 
 @space_view()
@@ -81,14 +94,16 @@ def warehouse(request: SpaceRequest, warehouse_id: str) -> HttpResponse:
         if saved is not None:
             return _tested(request, saved, "was saved")
     status = 422 if request.method == "POST" else 200
-    return render(request, "traits/warehouse.html", _context(_source(request, warehouse_id), form), status=status)
+    return render(request, "traits/warehouse.html", _context(request, form, warehouse_id), status=status)
 
 
-def _context(source: WarehouseSource, form: WarehouseForm) -> dict[str, Any]:
+def _context(request: SpaceRequest, form: WarehouseForm, warehouse_id: str) -> dict[str, Any]:
+    source = _source(request, warehouse_id)
     return {
         "source": source,
         "form": form,
         "connector": connector_of(source),
+        "tabs": warehouse_tabs(request, source, "traits:warehouse"),
         "place": place_of(source),
         "readers": services.readers(source),
     }

@@ -1,19 +1,12 @@
-"""DuckDB: a database file on this server, read in a process of its own, shut off from everything else.
+"""DuckDB: a database file on this server, opened in a process of its own, shut off from everything else.
 
 Files are opened only inside folders that the operator named (ENGAGE_WAREHOUSE_FOLDERS).
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +16,27 @@ from django.conf import settings as product
 from engine.traits.sql import Column
 from engine.traits.statements import trimmed
 from traits.warehouses.duckdb_child import NOT_SELECT
+from traits.warehouses.duckdb_process import Child, first_line
+from traits.warehouses.duckdb_writing import DuckdbWriter, writing
 from traits.warehouses.interface import Connector, Limits, Row, Setting, WarehouseError
 
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
            "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BIGNUM")  # fmt: skip
 TEXTS = ("VARCHAR", "UUID", "ENUM", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS",
          "TIMESTAMP_NS", '"NULL"', "NULL")  # fmt: skip
+MAKE = "make"
 SETTINGS = (
     Setting(
         name="path",
         label="File",
         help="The path of the database file on this server, inside a folder that its operator allowed.",
+    ),
+    Setting(
+        name="if_missing",
+        label="If there is no such file",
+        kind="choice",
+        default="tell",
+        choices=(("tell", "Tell me"), (MAKE, "Make an empty database")),
     ),
 )
 
@@ -49,9 +52,9 @@ def _hints() -> str:
     return f"Files may lie in {', '.join(str(folder) for folder in folders)}."
 
 
-def _file(text: str) -> Path:
-    """The file that a path means, links followed. WarehouseError when it is outside or not there."""
-    folders = _folders()
+def _file(settings: Mapping[str, Any]) -> Path:
+    """The file that the path means, links followed. WarehouseError when it is outside or cannot be there."""
+    text, folders = settings["path"], _folders()
     if not folders:
         detail = (
             "This installation opens no DuckDB files: its operator has named no folder in ENGAGE_WAREHOUSE_FOLDERS."
@@ -63,124 +66,51 @@ def _file(text: str) -> Path:
     if not inside:
         raise WarehouseError(f"{text} is not inside an allowed folder. {_hints()}", path="/path")
     found = next((path for path in inside if path.is_file()), None)
+    if found is None and settings.get("if_missing") == MAKE:
+        found = next((path for path in inside if _has_room(path, folders)), None)
     if found is None:
         raise WarehouseError(f"There is no file {text} on this server.", path="/path", is_transient=True)
     return found
 
 
+def _has_room(path: Path, folders: Sequence[Path]) -> bool:
+    """Whether a file can be made there."""
+    return (path.parent.is_dir() or path.parent in folders) and not path.exists()
+
+
 def _problems(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     try:
-        _file(settings["path"])
+        _file(settings)
     except WarehouseError as error:
         return [(error.path, error.detail)]
     return []
 
 
-class _Child:
-    """The process that reads a file (`duckdb_child`); ended when an answer takes longer than the time limit."""
+class _Reading(Child):
+    """A process that runs one query (`duckdb_child`)."""
 
-    def __init__(self, path: Path, query: str | None, limits: Limits) -> None:
-        self.path = path
-        self._limits = limits
-        self._is_late = False
-        request = {
-            "path": str(path),
-            "query": query,
-            "memory_mb": product.ENGAGE_WAREHOUSE_MEMORY_MB,
-            "block_rows": limits.block_rows,
-        }
-        # Nothing of our environment goes along: secrets are in it.
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "traits.warehouses.duckdb_child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=product.BASE_DIR,
-            env={"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC"},
-            text=True,
-            encoding="utf-8",
-        )
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-
-    def _end_late(self) -> None:
-        self._is_late = True
-        self._process.kill()
-
-    def close(self) -> None:
-        self._process.kill()
-        # Closes the pipes as well.
-        with contextlib.suppress(BrokenPipeError, ValueError):
-            self._process.communicate()
-
-    def read(self) -> dict[str, Any]:
-        """The next message. WarehouseError for what went wrong, also when the process is gone."""
-        assert self._process.stdout is not None
-        timer = threading.Timer(self._limits.seconds, self._end_late)
-        timer.daemon = True
-        timer.start()
-        try:
-            line = self._process.stdout.readline()
-        finally:
-            timer.cancel()
-        if self._is_late:
-            raise WarehouseError(
-                f"The query took longer than {self._limits.seconds:g} seconds and was stopped. Make it faster, or "
-                "select less.",
-                path="/query",
-            )
-        if not line.endswith("\n"):
-            raise _too_large()
-        message: dict[str, Any] = json.loads(line, parse_float=Decimal)
-        if "error" in message:
-            raise _refused(self.path, message["kind"], message["error"])
-        return message
+    def refused(self, kind: str, said: str) -> WarehouseError:
+        if kind == NOT_SELECT:
+            return WarehouseError("Only one SELECT is run, and nothing that writes.", path="/query")
+        if kind == duckdb.PermissionException.__name__:
+            detail = "The query wants to read or write outside of the database file, which is not allowed."
+            return WarehouseError(detail, path="/query")
+        if kind in {duckdb.ConnectionException.__name__, duckdb.OutOfMemoryException.__name__}:
+            return super().refused(kind, said)
+        return WarehouseError(f"DuckDB says: {first_line(said)}{_place(said)}.", path="/query")
 
 
 @contextmanager
-def _child(settings: Mapping[str, Any], query: str | None, limits: Limits) -> Iterator[_Child]:
-    child = _Child(_file(settings["path"]), query, limits)
+def _child(settings: Mapping[str, Any], query: str | None, limits: Limits) -> Iterator[_Reading]:
+    path = _file(settings)
+    if not path.exists():
+        with writing(path, limits):
+            pass  # opening it makes it
+    child = _Reading(path, {"query": query, "block_rows": limits.block_rows}, limits)
     try:
         yield child
     finally:
         child.close()
-
-
-def _refused(path: Path, kind: str, said: str) -> WarehouseError:
-    """`kind` is the name of a class of DuckDB's errors."""
-    if kind == duckdb.ConnectionException.__name__:
-        return _not_opened(path, said)
-    if kind == duckdb.OutOfMemoryException.__name__:
-        return _too_large()
-    if kind == NOT_SELECT:
-        return WarehouseError("Only one SELECT is run, and nothing that writes.", path="/query")
-    if kind == duckdb.PermissionException.__name__:
-        detail = "The query wants to read or write outside of the database file, which is not allowed."
-        return WarehouseError(detail, path="/query")
-    return WarehouseError(f"DuckDB says: {_first_line(said)}{_place(said)}.", path="/query")
-
-
-def _too_large() -> WarehouseError:
-    return WarehouseError(
-        f"The query needs more memory than {product.ENGAGE_WAREHOUSE_MEMORY_MB} MB. Select less, or let the operator "
-        "raise ENGAGE_WAREHOUSE_MEMORY_MB.",
-        path="/query",
-    )
-
-
-def _not_opened(path: Path, said: str) -> WarehouseError:
-    if "lock" in said.lower():
-        detail = f"{path} is open for writing in another program. The query runs once that has closed it."
-        return WarehouseError(detail, path="/path", is_transient=True)
-    if "not a valid" in said:
-        return WarehouseError(f"{path} is no DuckDB database.", path="/path")
-    return WarehouseError(f"{path} could not be opened: {_first_line(said)}.", path="/path")
-
-
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0].strip().rstrip(".")[:300] if text.strip() else "no reason was given"
 
 
 def _place(said: str) -> str:
@@ -191,7 +121,7 @@ def _place(said: str) -> str:
 
 
 class _Result:
-    def __init__(self, child: _Child, columns: Sequence[Column]) -> None:
+    def __init__(self, child: _Reading, columns: Sequence[Column]) -> None:
         self._child = child
         self.columns = columns
 
@@ -217,6 +147,12 @@ def _column(name: str, type_name: str) -> Column:
     return Column(name=name, kind=kind, type_name=type_name.lower())
 
 
+@contextmanager
+def _write(settings: Mapping[str, Any], limits: Limits) -> Iterator[DuckdbWriter]:
+    with writing(_file(settings), limits) as writer:
+        yield writer
+
+
 def _test(settings: Mapping[str, Any], limits: Limits) -> str:
     """What was opened."""
     with _child(settings, None, limits) as child:
@@ -232,5 +168,6 @@ CONNECTOR = Connector(
     problems=_problems,
     test=_test,
     run=_run,
+    write=_write,
     hints=_hints,
 )

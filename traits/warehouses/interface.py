@@ -1,4 +1,4 @@
-"""What a connector to a kind of warehouse offers: its settings, and results that are read in blocks."""
+"""What a connector to a kind of warehouse offers: its settings, results that are read in blocks, and writing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Protocol
 
 from common.errors import ProductError
 from engine.traits.sql import Column
+from engine.warehouse.kinds import Kind
+from engine.warehouse.planning import TablePlan
 
 Row = tuple[Any, ...]
 
@@ -58,10 +60,42 @@ class Result(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Match:
+    """Rows with one of `values` in a column. `any_case`: the values are lower case, and so is compared."""
+
+    column: str
+    values: tuple[str, ...]
+    any_case: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgotten:
+    """Which rows of a table are deleted: those that any of the matches finds."""
+
+    schema: str
+    table: str
+    matches: tuple[Match, ...]
+
+
+class Writer(Protocol):
+    """A connection that writes. Every method is one transaction, and raises WarehouseError when nothing was done."""
+
+    def tables(self, schemas: Sequence[str]) -> dict[str, dict[str, dict[str, Kind]]]:
+        """{schema: {table: {column: type}}} of those that are there."""
+
+    def write(self, schemas: Mapping[str, Sequence[TablePlan]]) -> dict[str, int]:
+        """Carry plans out, by schema; how many rows each table got, {"schema.table": rows}."""
+
+    def forget(self, wanted: Sequence[Forgotten]) -> dict[str, int]:
+        """Delete rows; how many of each table."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Connector:
     """`problems` checks settings without connecting: (path, sentence) pairs. `test` connects and reads nothing.
 
-    `run` opens a result of one SELECT for reading only. Both raise WarehouseError, also while blocks are read.
+    `run` opens a result of one SELECT for reading only, `write` connects to write Engage's calls. All raise
+    WarehouseError, also while blocks are read.
     """
 
     slug: str
@@ -71,6 +105,7 @@ class Connector:
     problems: Callable[[Mapping[str, Any]], list[tuple[str, str]]]
     test: Callable[[Mapping[str, Any], Limits], str]
     run: Callable[[Mapping[str, Any], str, Limits], AbstractContextManager[Result]]
+    write: Callable[[Mapping[str, Any], Limits], AbstractContextManager[Writer]]
     hints: Callable[[], str] = field(default=lambda: "")
 
     @property

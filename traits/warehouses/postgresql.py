@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ from common.http.addresses import is_allowed, parse_networks
 from engine.traits.sql import Column
 from engine.traits.statements import trimmed
 from traits.warehouses.interface import Connector, Limits, Row, Setting, WarehouseError
+from traits.warehouses.postgresql_writing import PostgresqlWriter
 
 CURSOR = "engage_sql_trait"
 CONNECT_SECONDS = 10
@@ -38,7 +39,11 @@ SETTINGS = (
     Setting(name="host", label="Host", help="A name or an address that this server reaches, such as db.example.com."),
     Setting(name="port", label="Port", kind="number", default="5432"),
     Setting(name="database", label="Database"),
-    Setting(name="user", label="User", help="Give it the right to read what the queries need, and nothing else."),
+    Setting(
+        name="user",
+        label="User",
+        help="Give it the right to read what queries need, and CREATE if Engage's calls are written here.",
+    ),
     Setting(name="password", label="Password", kind="password"),
     Setting(name="sslmode", label="Encryption", kind="choice", default="require", choices=SSL_MODES),
 )
@@ -72,13 +77,12 @@ def _addresses(host: str, port: int) -> str:
     return allowed[0]
 
 
-@contextmanager
-def _connected(settings: Mapping[str, Any], limits: Limits) -> Iterator[psycopg.Connection]:
-    """A connection inside a read-only transaction with the time limit set."""
+def opened(settings: Mapping[str, Any]) -> psycopg.Connection:
+    """A connection, made to an address that we may connect to. WarehouseError says why there is none."""
     host, port = settings["host"], int(settings["port"])
     options: dict[str, Any] = {"sslrootcert": "system"} if settings["sslmode"] == "verify-full" else {}
     try:
-        connection = psycopg.connect(
+        return psycopg.connect(
             host=host,
             hostaddr=_addresses(host, port),
             port=port,
@@ -95,6 +99,12 @@ def _connected(settings: Mapping[str, Any], limits: Limits) -> Iterator[psycopg.
         )
     except psycopg.OperationalError as error:
         raise _not_connected(settings, str(error)) from error
+
+
+@contextmanager
+def _connected(settings: Mapping[str, Any], limits: Limits) -> Iterator[psycopg.Connection]:
+    """A connection inside a read-only transaction with the time limit set."""
+    connection = opened(settings)
     try:
         with connection:
             connection.read_only = True
@@ -211,6 +221,12 @@ def _test(settings: Mapping[str, Any], limits: Limits) -> str:
         return f"{row[0]}, signed in as {row[1]}" if row else ""
 
 
+@contextmanager
+def _write(settings: Mapping[str, Any], limits: Limits) -> Iterator[PostgresqlWriter]:
+    with closing(opened(settings)) as connection:
+        yield PostgresqlWriter(connection, limits)
+
+
 CONNECTOR = Connector(
     slug="postgresql",
     name="PostgreSQL",
@@ -219,4 +235,5 @@ CONNECTOR = Connector(
     problems=_problems,
     test=_test,
     run=_run,
+    write=_write,
 )

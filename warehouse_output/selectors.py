@@ -1,0 +1,86 @@
+"""What pages and the API show of warehouse output: its tables, its next run, and the runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from delivery.models import EngageSource
+from engine.traits.schedules import Schedule, read_schedule
+from engine.warehouse.names import numbered
+from traits.selectors.sql import HIDDEN
+from warehouse_output.models import OutputRun, WarehouseOutput
+from warehouse_output.services.runs import OPEN
+
+MOST_RUNS = 50
+State = OutputRun.State
+
+
+def sentence_of(schedule: Any) -> str:
+    return (read_schedule(schedule)[0] or Schedule()).sentence()
+
+
+def schemas_of(output: WarehouseOutput) -> list[str]:
+    """The schema of each Engage source."""
+    numbers = EngageSource.objects.filter(space_id=output.space_id).values_list("number", flat=True)
+    return [numbered(output.schema, number) for number in sorted({1, *numbers})]
+
+
+def runs_of(output: WarehouseOutput) -> QuerySet[OutputRun]:
+    return output.runs.order_by("-id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRun:
+    """A run as people see it; `error` is hidden from those who may not see personal data."""
+
+    run: OutputRun
+    error: str
+
+    @property
+    def state(self) -> str:
+        """The word of the badge: a run that waits to be tried again says so."""
+        if self.run.state == State.RUNNING and self.run.error:
+            return "retrying"
+        return "finished" if self.run.state == State.DONE else self.run.state
+
+    @property
+    def is_open(self) -> bool:
+        return self.run.state in OPEN
+
+    @property
+    def stage(self) -> str:
+        """What it does now, for an open run."""
+        if self.run.state == State.WAITING:
+            return "Waiting for a free worker"
+        if self.run.error:
+            return "Waiting to try again"
+        return "Waiting for calls that are being made" if self.run.waits_for else "Writing calls"
+
+    @property
+    def percent(self) -> int | None:
+        """How far it is on its way through the calls; None while nobody knows."""
+        if self.run.upto_id is None or self.run.upto_id <= self.run.after_id:
+            return None
+        done = (self.run.position - self.run.after_id) * 100 // (self.run.upto_id - self.run.after_id)
+        return max(0, min(100, done))
+
+    @property
+    def rows(self) -> int:
+        return sum(self.run.rows.values())
+
+    @property
+    def seconds(self) -> float | None:
+        if self.run.started_at is None or self.run.finished_at is None:
+            return None
+        return (self.run.finished_at - self.run.started_at).total_seconds()
+
+
+def shown_run(run: OutputRun, *, shows_pii: bool) -> ShownRun:
+    return ShownRun(run=run, error=run.error if shows_pii or not run.error else HIDDEN)
+
+
+def latest_runs(output: WarehouseOutput, *, shows_pii: bool) -> list[ShownRun]:
+    return [shown_run(run, shows_pii=shows_pii) for run in runs_of(output)[:MOST_RUNS]]
