@@ -31,7 +31,7 @@ class AlertForm(ProductForm):
             for name in dict.fromkeys(name for one in facts.about for name in one):
                 self.fields[name] = self._target_field(name, facts)
         if facts.threshold is not None:
-            self.fields["threshold"] = forms.FloatField(label=facts.threshold_words, initial=facts.threshold)
+            self.fields["threshold"] = forms.FloatField(label=facts.threshold_words, initial=f"{facts.threshold:g}")
         if facts.has_direction:
             self.fields["direction"] = forms.ChoiceField(
                 label="Direction", choices=Direction.choices, initial=Direction.BOTH
@@ -62,7 +62,7 @@ class AlertForm(ProductForm):
     @staticmethod
     def initial_of(rule: AlertRule) -> dict[str, Any]:
         return {
-            "threshold": rule.threshold,
+            "threshold": None if rule.threshold is None else f"{rule.threshold:g}",
             "direction": rule.direction,
             "hours": rule.hours,
             "least": rule.least,

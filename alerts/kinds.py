@@ -82,8 +82,8 @@ def _delivery_rate(rule: AlertRule, now: datetime) -> Reading:
     is_bad = rate < (rule.threshold or 0)
     word = "below" if is_bad else "not below"
     sentence = (
-        f"{_about(rule)}: {rate:.1f} % of {finished:,} calls of {_period(rule.hours)} were delivered, "
-        f"{word} {rule.threshold:g} %."
+        f"{_about(rule)}: {rate:.1f}\N{NO-BREAK SPACE}% of {finished:,} calls of {_period(rule.hours)} were delivered, "
+        f"{word} {rule.threshold:g}\N{NO-BREAK SPACE}%."
     )
     return Reading(is_bad=is_bad, sentence=sentence, value=rate)
 
@@ -101,7 +101,7 @@ def _change(rule: AlertRule, *, before: int, after: int, noun: str) -> Reading:
     )
     sentence = (
         f"{_about(rule)}: {after:,} {noun} in {_period(rule.hours)} after {before:,} in the period before, "
-        f"{change:+.1f} %, {'beyond' if is_bad else 'within'} {limit:g} %."
+        f"{change:+.1f}\N{NO-BREAK SPACE}%, {'beyond' if is_bad else 'within'} {limit:g}\N{NO-BREAK SPACE}%."
     )
     return Reading(is_bad=is_bad, sentence=sentence, value=change)
 

@@ -39,7 +39,7 @@ class RuleForm(ProductForm):
 
 
 class NewRuleForm(RuleForm):
-    id_type = forms.CharField(label="Type", max_length=60, help_text="Lower case, e.g. <code>loyalty_id</code>.")
+    id_type = forms.CharField(label="Type", max_length=60, help_text="Lower case, e.g. loyalty_id.")
     collection = forms.TypedChoiceField(
         label="Identifies", choices=[(USERS, "Users"), (ACCOUNTS, "Accounts")], coerce=int, initial=USERS
     )

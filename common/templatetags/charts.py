@@ -41,8 +41,8 @@ def bar(value: float | None, maximum: float, label: str, tone: str = "") -> Safe
     share = 0.0 if not value or maximum <= 0 else max(0.0, min(1.0, value / maximum))
     return format_html(
         '<svg class="bar {}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<rect class="bar__track" width="100" height="6" rx="3"></rect>'
-        '<rect class="bar__value" width="{}" height="6" rx="3"></rect></svg>',
+        '<rect class="bar__track" width="100" height="6"></rect>'
+        '<rect class="bar__value" width="{}" height="6"></rect></svg>',
         f"bar--{tone}" if tone else "",
         label,
         f"{share * 100:.2f}",

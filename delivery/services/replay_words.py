@@ -30,7 +30,9 @@ def selection_words(space: Space, selection: Selection) -> str:
     words = " ".join(parts)
     if selection.reason is not None:
         found = reason(selection.reason)
-        words += f": {found.title} ({found.code})"
+        # The title of a code that we do not know is made of it.
+        is_known = found.code and found.title.lower() != found.code.replace("_", " ").lower()
+        words += f": {found.title} ({found.code})" if is_known else f": {found.title}"
     elif words == "Dead letters":
         words = "All dead letters"
     return words

@@ -101,6 +101,8 @@ mount("[data-debugger]", (region) => {
     if (!row) return;
     for (const other of list.querySelectorAll(".is-open")) other.classList.remove("is-open");
     row.classList.add("is-open");
+    // Above the list where there is one column.
+    if (matchMedia("(max-width: 60rem)").matches) document.querySelector(".debugger__pane").scrollIntoView();
   });
   for (const type of ["pointermove", "keydown", "visibilitychange"]) {
     document.addEventListener(type, () => (activeAt = Date.now()), { passive: true });

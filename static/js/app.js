@@ -14,3 +14,4 @@ import "./shortcuts.js";
 import "./combobox.js";
 import "./forms.js";
 import "./rows.js";
+import "./tabs.js";

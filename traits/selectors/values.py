@@ -97,15 +97,22 @@ class Valued:
     def text(self) -> str:
         return shown(self.value)
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """Of a SQL trait: the text of each column that has a value."""
+        return {name: shown(item) for name, item in self.value.items() if item is not None}
+
 
 def shown(value: Any) -> str:
-    """A value for people: texts as they are, lists with commas."""
+    """A value for people: texts as they are, lists with commas, 45.0 as 45."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
         return ", ".join(shown(item) for item in value)
     if isinstance(value, dict):
         return ", ".join(f"{name}: {shown(item)}" for name, item in value.items() if item is not None)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return json.dumps(value, ensure_ascii=False)
 
 
