@@ -16,7 +16,9 @@ from profiles.models import ACCOUNTS, USERS
 
 class DetailsForm(ProductForm):
     name = forms.CharField(label="Name", max_length=255, help_text="The key stays as it is when you rename.")
-    description = forms.CharField(label="Description", required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3})
+    description = forms.CharField(
+        label="Description", required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3})
+    )
 
 
 class TraitConnectionForm(ConnectionForm):
