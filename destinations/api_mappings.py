@@ -20,7 +20,7 @@ from destinations.kit.definition import Action, DestinationDefinition
 from destinations.models import Destination
 from destinations.previews import preview
 from destinations.recent_events import recent_events
-from destinations.services.asking import field_choices
+from destinations.services.asking import field_choices, run_hook
 from destinations.services.tester import checked_event
 from destinations.services.trying import try_mapping
 from destinations.suggestions import suggest
@@ -113,6 +113,25 @@ class MappingTry(_DraftView):
             is_sent=values["send"],
         )
         return Response({"result": result})
+
+
+class MappingHook(_DraftView):
+    """Makes or chooses at the tool what a mapping needs, such as a list of its own. A real call; nothing is stored."""
+
+    serializer_class = shapes.HookSerializer
+
+    @extend_schema(
+        operation_id="mappings_hook",
+        tags=["Destinations"],
+        request=shapes.HookInput,
+        responses=shapes.HookSerializer,
+    )
+    def post(self, request: Request, **kwargs: Any) -> Response:
+        values = valid(shapes.HookInput, request)
+        destination = self.destination()
+        action = action_of(destination, values["action"])
+        found = run_hook(destination=destination, action=action.key, hook=values["hook"], inputs=values["inputs"])
+        return Response(shapes.HookSerializer(found).data)
 
 
 class MappingCompare(_DraftView):

@@ -26,6 +26,7 @@ urlpatterns = [
     path("destinations/<slug:destination_id>/mappings/preview/", api_mappings.MappingPreview.as_view()),
     path("destinations/<slug:destination_id>/mappings/suggest/", api_mappings.MappingSuggest.as_view()),
     path("destinations/<slug:destination_id>/mappings/test/", api_mappings.MappingTry.as_view()),
+    path("destinations/<slug:destination_id>/mappings/hook/", api_mappings.MappingHook.as_view()),
     path("destinations/<slug:destination_id>/mappings/choices/", api_mappings.FieldChoices.as_view()),
     path("destinations/<slug:destination_id>/mappings/<slug:mapping_id>/", api.MappingDetail.as_view()),
     path(

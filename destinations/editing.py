@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from destinations.comparing import Comparison, compare
 from destinations.drafts import Draft, draft_of
 from destinations.enrichment import TraitGroup, sample_values, trait_groups, trait_samples
 from destinations.field_rows import FieldRows, field_rows
+from destinations.hook_forms import HookForm
 from destinations.kit.definition import Action, DestinationDefinition
 from destinations.mapping_forms import MappingForm
 from destinations.models import Destination
@@ -44,6 +45,7 @@ class Editing:
     event_error_line: int = 0
     sample_type: str = ""
     shows_pii: bool = True
+    hooks: Sequence[HookForm] = ()
 
     def __post_init__(self) -> None:
         self.traits = trait_samples(self.destination.space, shows_pii=self.shows_pii)

@@ -11,7 +11,7 @@ from django.forms import BoundField
 from destinations.kit.definition import Action
 from destinations.mapping_forms import SOURCE, MappingForm
 from destinations.previews import FieldValue
-from engine.mapping.fields import ABSENT, Condition, Field
+from engine.mapping.fields import ABSENT, Choice, Condition, Field
 
 _NOTHING = FieldValue(is_missing=True)
 _TYPES = {
@@ -67,7 +67,7 @@ def field_rows(form: MappingForm, values: Mapping[str, FieldValue]) -> FieldRows
             is_suggested=key in suggested,
             value=values.get(key, _NOTHING),
             params=json.dumps({"action": form.action.key, "field": key}) if has_choices(form.action, item) else "",
-            notes=_notes(item, form.items),
+            notes=condition_notes(item, form.items),
         )
         is_shown = row.is_required or row.text.strip() or row.source.errors or row.is_suggested
         (shown if is_shown else optional).append(row)
@@ -91,11 +91,22 @@ def _clause_words(key: str, operator: str, value: object, fields: Mapping[str, F
     label = fields[key].label if key in fields else key
     if value is ABSENT:
         return f"{label} is {'empty' if operator == 'is' else 'given'}"
-    words = " or ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    values = value if isinstance(value, list | tuple) else [value]
+    words = " or ".join(_value_words(fields.get(key), one) for one in values)
     return f"{label} {'is' if operator == 'is' else 'is not'} {words}"
 
 
-def _notes(item: Field, fields: Mapping[str, Field]) -> tuple[str, ...]:
+def _value_words(item: Field | None, value: object) -> str:
+    """As the field's choices call it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    choices = (item.choices if item is not None else None) or ()
+    labels = [one.label for one in choices if isinstance(one, Choice) and one.value == value]
+    return labels[0] if labels else str(value)
+
+
+def condition_notes(item: Field, fields: Mapping[str, Field]) -> tuple[str, ...]:
+    """Sentences that tell when a field is required and used."""
     notes: list[str] = []
     if isinstance(item.required, Condition):
         notes.append(f"Required when {condition_words(item.required, fields)}.")

@@ -45,7 +45,7 @@ class DestinationForm(ProductForm):
         for item in definition.settings:
             if item.hidden:
                 continue
-            field = _form_field(item, is_stored=item.key in stored)
+            field = form_field(item, is_stored=item.key in stored)
             self.fields[SETTING + item.key] = field
             if item.is_secret and item.key in stored and item.required is not True:
                 label = f"Remove the stored {item.label.lower()}"
@@ -94,7 +94,8 @@ class DestinationForm(ProductForm):
         return initial
 
 
-def _form_field(item: Field, *, is_stored: bool) -> forms.Field:
+def form_field(item: Field, *, is_stored: bool = False) -> forms.Field:
+    """How a Field is typed. `is_stored`: there is a secret already, which stays when nothing is typed."""
     required = item.required is True and not is_stored
     common: dict[str, Any] = {"label": item.label, "required": required, "help_text": item.description}
     attributes = {"placeholder": item.placeholder} if item.placeholder else {}

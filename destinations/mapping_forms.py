@@ -11,10 +11,11 @@ from django.http import QueryDict
 from common.errors import ProductError
 from common.forms import ProductForm
 from destinations.expressions import ExpressionError, from_text, to_text
-from destinations.kit.definition import SYNC_MODE_KEY, Action
+from destinations.kit.definition import HOOK_KEYS, SYNC_MODE_KEY, Action
 from engine.mapping.fields import Field
 
 SOURCE = "field_"
+HOOK = "hook_"
 SYNC_MODE_WORDS = {
     "add": "Add: only new records are written",
     "update": "Update: only records that are there are changed",
@@ -55,6 +56,8 @@ class MappingForm(ProductForm):
                 required=False,
                 choices=[(mode, SYNC_MODE_WORDS[mode]) for mode in action.sync_mode.choices],
             )
+        for hook in action.hooks:
+            self.fields[HOOK + hook.key] = forms.JSONField(required=False, widget=forms.HiddenInput)
         for item in action.fields:
             if item.hidden:
                 continue
@@ -76,6 +79,7 @@ class MappingForm(ProductForm):
     @staticmethod
     def initial_for(fields: Mapping[str, Any], enrichments: list[str] | None = None) -> dict[str, Any]:
         values: dict[str, Any] = {SOURCE + key: to_text(value) for key, value in fields.items()}
+        values |= {HOOK + key: fields[key] for key in HOOK_KEYS if key in fields}
         return {**values, "sync_mode": fields.get(SYNC_MODE_KEY, ""), "enrichments": enrichments or []}
 
     def clean(self) -> dict[str, Any]:
@@ -93,9 +97,18 @@ class MappingForm(ProductForm):
     def mapping_fields(self, stored: Mapping[str, Any]) -> dict[str, Any]:
         """The field mapping: what was typed, and what the editor does not show."""
         kept = {key: value for key, value in stored.items() if key not in self.order}
+        for hook in self.action.hooks:
+            kept.pop(hook.key, None)
+            if found := self.found_by(hook.key):
+                kept[hook.key] = found
         if mode := self.cleaned_data.get("sync_mode"):
             kept[SYNC_MODE_KEY] = mode
         return {**kept, **self.mapping}
+
+    def found_by(self, hook: str) -> dict[str, Any]:
+        """`{"inputs", "outputs"}` of what a hook made or found, {} before it ran."""
+        value = self.cleaned_data.get(HOOK + hook) if self.is_bound else self.initial.get(HOOK + hook)
+        return value if isinstance(value, dict) and isinstance(value.get("outputs"), dict) else {}
 
     def text_of(self, key: str) -> str:
         """What stands in the field now."""

@@ -36,6 +36,21 @@ class TrialInput(PreviewInput):
     send = serializers.BooleanField(default=False, help_text="Make the call; otherwise it is only built.")
 
 
+class HookInput(serializers.Serializer[Any]):
+    """`hook` and its `inputs` are those that `connectors/` tells for the action."""
+
+    action = serializers.CharField(max_length=60)
+    hook = serializers.CharField(max_length=60)
+    inputs = serializers.DictField(default=dict)
+
+
+class HookSerializer(serializers.Serializer[Any]):
+    """To be stored, as it is, in the mapping's `fields` under the key of the hook."""
+
+    inputs = serializers.DictField()
+    outputs = serializers.DictField()
+
+
 class ProblemSerializer(serializers.Serializer[Any]):
     path = serializers.CharField()
     code = serializers.CharField()

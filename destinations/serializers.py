@@ -170,6 +170,16 @@ class ConnectorSerializer(serializers.Serializer[Any]):
                 "description": action.description,
                 "default_trigger": action.default_trigger,
                 "fields": [field_shape(field) for field in action.fields if not field.hidden],
+                "hooks": [
+                    {
+                        "key": hook.key,
+                        "label": hook.label,
+                        "description": hook.description,
+                        "inputs": [field_shape(field) for field in hook.inputs],
+                        "outputs": [field_shape(field) for field in hook.outputs],
+                    }
+                    for hook in action.hooks
+                ],
             }
             for action in definition.actions
         ]

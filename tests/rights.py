@@ -54,6 +54,7 @@ RIGHTS: dict[tuple[Role, Role], tuple[str, ...]] = {
         "api/destinations/*/mappings/*/",
         "api/destinations/*/mappings/*/compare/",
         "api/destinations/*/mappings/*/duplicate/",
+        "api/destinations/*/mappings/hook/",
         "api/destinations/*/mappings/suggest/",
         "api/destinations/*/mappings/test/",
         "api/destinations/*/recent-events/",

@@ -55,7 +55,8 @@ def run_hook(*, destination: Destination, action: str, hook: str, inputs: Mappin
     config, _definition, found = _action(destination, action)
     told = next((one for one in found.hooks if one.key == hook), None)
     if told is None:
-        raise ConflictError(f"{found.title} has no hook {hook!r}.")
+        known = ", ".join(one.key for one in found.hooks) or "none"
+        raise InvalidError.at("/hook", f"{found.title} has no hook {hook!r}. Those there are: {known}.")
     values, errors = check_values(told.inputs, inputs, path=f"/fields/{hook}")
     if errors:
         raise InvalidError("The inputs are not valid.", errors)

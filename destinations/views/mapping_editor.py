@@ -1,26 +1,30 @@
 """The mapping editor. One form, whose buttons say by `do` what happens with what was typed: all of it works by post.
 
 save, enable (Save and enable), preview, suggest, discard, accept, generate, recent (with `event_id`: take that one),
-resolve (fill the resolved values), build, test, compare. Only save and enable store anything.
+resolve (fill the resolved values), build, test, compare, and hook:<key> (make or choose at the vendor what the mapping
+needs). Only save and enable store anything here.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from common.errors import ConflictError, InvalidError, ProductError
 from destinations.editing import Editing, hidden_defaults
+from destinations.hook_forms import HookForm
 from destinations.kit.definition import Action
-from destinations.mapping_forms import MappingForm
+from destinations.mapping_forms import HOOK, MappingForm
 from destinations.models import Destination
 from destinations.models import Mapping as MappingRow
 from destinations.samples import Connected
 from destinations.services import mappings as services
+from destinations.services.asking import run_hook
 from destinations.services.trying import payload_text, read_payload, try_mapping
 from destinations.suggestions import suggest
 from destinations.views.common import destination_url, get_definition, get_destination, page_context
@@ -30,6 +34,7 @@ from spaces.access import SpaceRequest, space_view
 from spaces.models import Role
 
 STORING = ("save", "enable")
+RUN_HOOK = "hook:"
 
 
 @space_view(Role.READ_ONLY, write=Role.ADMIN)
@@ -76,15 +81,23 @@ def editing_of(
     *,
     initial: dict[str, Any] | None = None,
     suggested: dict[str, Any] | None = None,
+    data: QueryDict | None = None,
 ) -> Editing:
     """The editor's state of this request: what was posted, or what is stored."""
-    data = request.POST if request.method == "POST" else None
+    if data is None and request.method == "POST":
+        data = request.POST
+    form = MappingForm(data, action=action, initial=initial, suggested=suggested)
+    form.is_valid()
     return Editing(
         destination=destination,
         definition=get_definition(destination),
         action=action,
         row=row,
-        form=MappingForm(data, action=action, initial=initial, suggested=suggested),
+        form=form,
+        hooks=[
+            HookForm(data, hook=hook, found=form.found_by(hook.key), carrier=form[HOOK + hook.key])
+            for hook in action.hooks
+        ],
         connected=Connected.from_query({key: str(value) for key, value in request.GET.items()}),
         sample_type=request.POST.get("sample_type", request.GET.get("sample", "")),
         shows_pii=request.member.has_pii_access,
@@ -144,7 +157,9 @@ def _try_out(request: SpaceRequest, editing: Editing, do: str) -> HttpResponse:
         editing.generate(request.POST.get("sample_type", ""))
     else:
         editing.read(request.POST.get("event", ""))
-    if do in ("suggest", "discard", "accept"):
+    if do.startswith(RUN_HOOK):
+        editing = _with_hook(request, editing, do.removeprefix(RUN_HOOK))
+    elif do in ("suggest", "discard", "accept"):
         editing = _with_suggestions(request, editing, do, shown)
     elif do == "recent":
         _take_recent(request, editing, shown)
@@ -171,6 +186,23 @@ def _with_suggestions(request: SpaceRequest, editing: Editing, do: str, shown: d
         data = request.POST.copy()
         data.setlist("suggested", [])
         again.form.data = data
+    again.read(editing.event_text)
+    return again
+
+
+def _with_hook(request: SpaceRequest, editing: Editing, key: str) -> Editing:
+    """The editor again with what the hook made or found, or with what is wrong with its inputs."""
+    form = next((one for one in editing.hooks if one.hook.key == key), None)
+    if form is None or not form.is_valid():
+        return editing
+    try:
+        found = run_hook(destination=editing.destination, action=editing.action.key, hook=key, inputs=form.values())
+    except ProductError as error:
+        form.add_product_error(error)
+        return editing
+    data = request.POST.copy()
+    data[HOOK + key] = json.dumps(found)
+    again = editing_of(request, editing.destination, editing.action, editing.row, data=data)
     again.read(editing.event_text)
     return again
 

@@ -157,7 +157,24 @@ function open(button) {
   picker.querySelector("[data-picker-search]").focus();
 }
 
+/** Inputs of a hook that count under a condition are shown under it. */
+function showUnder(hook) {
+  const valueOf = (key) => {
+    const input = hook.querySelector(`[name$="-${CSS.escape(key)}"]`);
+    return input?.type === "checkbox" ? input.checked : (input?.value ?? "");
+  };
+  const holds = ({ field, is, value }) => (value === null ? valueOf(field) === "" : valueOf(field) === value) === is;
+  for (const part of hook.querySelectorAll("[data-hook-when]")) {
+    const { match, clauses } = JSON.parse(part.dataset.hookWhen);
+    part.hidden = !(match === "any" ? clauses.some(holds) : clauses.every(holds));
+  }
+}
+
 if (editor && picker) {
+  mount("[data-hook]", (hook) => {
+    hook.addEventListener("change", () => showUnder(hook));
+    showUnder(hook);
+  });
   mount("[data-pick]", (button) => (button.hidden = false));
   mount("[data-accept], [data-reject], [data-paste-sample], [data-enrich-search]", (element) => (element.hidden = false));
   on("click", "[data-pick]", (_event, button) => open(button));
@@ -273,7 +290,7 @@ if (editor && picker) {
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (["sample", "fields"].includes(event.target.id)) {
+    if (["sample", "fields", "hooks"].includes(event.target.id)) {
       document.getElementById("mapping-preview").dispatchEvent(new Event("mapping:changed"));
     }
     if (["compare", "test-result"].includes(event.target.id)) event.target.scrollIntoView?.({ block: "nearest" });
