@@ -46,6 +46,7 @@ SECTIONS = (
         route="spaces:settings",
         owns=(
             *("spaces", "profiles", "ingest", "delivery:debugger", "delivery:debugger_call"),
+            "delivery:source_destinations",
             *("traits:warehouses", "traits:warehouse_new", "traits:warehouse", "warehouse_output"),
         ),
     ),

@@ -195,6 +195,25 @@ def test_the_page_connects_pauses_and_disconnects_without_script(
     assert url in browser.get(f"/s/{space.slug}/settings/sources/{source.public_id}/").content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_page_says_why_nothing_gets_there(
+    source: Source, space: Space, owner: User, client_for: Callable[[User], Client], run_worker: Callable[..., bool]
+) -> None:
+    connection = connect(source, trigger='type = "identify"')
+    browser, url = client_for(owner), f"/s/{space.slug}/settings/sources/{source.public_id}/destinations/"
+    before = browser.get(url).content.decode()
+
+    emit(connection, source, make_profile(space=space).id, "m1")
+    run_worker()
+    filtered = browser.get(url).content.decode()
+    connection.destination.mappings.update(is_enabled=False)
+    unmapped = browser.get(url).content.decode()
+
+    assert 'data-test="source.unmapped"' not in before
+    assert "Every event was filtered so far." in filtered
+    assert "None of its mappings is enabled, so every event is filtered." in unmapped
+
+
 def test_a_viewer_sees_what_is_connected_and_changes_nothing(
     source: Source, space: Space, viewer: User, client_for: Callable[[User], Client]
 ) -> None:

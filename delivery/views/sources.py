@@ -96,7 +96,7 @@ def _shown(request: SpaceRequest, source: Source, problem: str) -> dict[str, Any
                 "books": counted[one.pk],
                 "terms": equation(request, counted[one.pk], one),
                 "url": calls_url(request, connection=one.public_id),
-                "is_unmapped": _is_unmapped(one),
+                "problem": _problem(one, counted[one.pk]),
             }
             for one in connected
         ],
@@ -107,9 +107,13 @@ def _shown(request: SpaceRequest, source: Source, problem: str) -> dict[str, Any
     }
 
 
-def _is_unmapped(connection: Connection) -> bool:
-    """Whether every event is filtered for want of a mapping."""
+def _problem(connection: Connection, counted: books.Books) -> str:
+    """Why nothing gets there, as far as its mappings are why; "" when something does, or may."""
     definition = catalog.definition(connection.destination.connector)
     if definition is None or not definition.actions:
-        return False
-    return not connection.destination.mappings.filter(is_enabled=True).exists()
+        return ""
+    if not connection.destination.mappings.filter(is_enabled=True).exists():
+        return "None of its mappings is enabled, so every event is filtered."
+    if counted.emitted and counted.filtered == counted.emitted:
+        return "Every event was filtered so far. Does the trigger of a mapping take them?"
+    return ""
