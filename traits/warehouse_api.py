@@ -12,6 +12,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from common.errors import InvalidError
 from spaces.api_base import SpaceAPIView
@@ -76,7 +77,7 @@ class WarehouseView(SpaceAPIView):
     """Base of everything below one warehouse."""
 
     write_role = Role.ADMIN
-    serializer_class = WarehouseSerializer
+    serializer_class: type[BaseSerializer[Any]] = WarehouseSerializer
 
     def source(self) -> WarehouseSource:
         source = services.get_warehouse(self.space, self.kwargs["warehouse"])

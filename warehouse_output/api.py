@@ -59,8 +59,11 @@ class OutputRunsView(WarehouseView):
         """The latest runs, at most `limit` of them."""
         rows = OutputRun.objects.in_space(self.space).filter(output__source=self.source()).order_by("-id")
         shows_pii = self.member.has_pii_access
-        found = [selectors.shown_run(run, shows_pii=shows_pii) for run in rows[: page_limit(request)]]
-        return Response({"next": None, "previous": None, "results": OutputRunSerializer(found, many=True).data})
+        found = [
+            OutputRunSerializer(selectors.shown_run(run, shows_pii=shows_pii)).data
+            for run in rows[: page_limit(request)]
+        ]
+        return Response({"next": None, "previous": None, "results": found})
 
     @extend_schema(operation_id="warehouse_output_sync", request=None, responses={202: OutputRunSerializer})
     def post(self, request: Request, **kwargs: Any) -> Response:

@@ -50,17 +50,22 @@ def rows_of(call: Mapping[str, Any], *, loaded_at: str) -> list[TableRow]:
     common: dict[Path, Any] = {ID: message_id}
     common |= {(name,): call.get(member) for name, member in TIMES.items()}
     common |= {LOADED_AT: loaded_at, USER_ID: user_id, ANONYMOUS_ID: call.get("anonymousId")}
-    context = dict(_flat(call.get("context"), ("context",)))
+    context: dict[Path, Any] = dict(_flat(call.get("context"), ("context",)))
     if kind == "track":
         event = str(call.get("event") or "")
-        own = dict(_flat(call.get("properties"), ("properties",)))
+        own: dict[Path, Any] = dict(_flat(call.get("properties"), ("properties",)))
         return [TableRow(event=event, values={**common, EVENT_TEXT: event, **context, **own})]
-    traits = dict(_flat(call.get("traits"), ("traits",)))
+    traits: dict[Path, Any] = dict(_flat(call.get("traits"), ("traits",)))
     if kind == "group":
         return [TableRow(table=GROUPS, values={**common, GROUP_ID: call.get("groupId"), **context, **traits})]
     rows = [TableRow(table=IDENTIFIES, values={**common, **context, **traits})]
     if user_id is not None:
-        newest = {ID: user_id, USER_ID: user_id, ("received_at",): call.get("receivedAt"), LOADED_AT: loaded_at}
+        newest: dict[Path, Any] = {
+            ID: user_id,
+            USER_ID: user_id,
+            ("received_at",): call.get("receivedAt"),
+            LOADED_AT: loaded_at,
+        }
         rows.append(TableRow(table=USERS, values={**newest, **traits}))
     return rows
 

@@ -8,7 +8,7 @@ has an id up to it held a lock on one of the tables before the id was read.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection as database
 
@@ -91,7 +91,13 @@ def calls_between(
     *, space_id: int, connections: Collection[int], after: int, upto: int, limit: int = BLOCK
 ) -> list[Emitted]:
     """The first calls after an id, at most `limit`."""
-    values = {"space": space_id, "connections": sorted(connections), "after": after, "upto": upto, "limit": limit}
+    values: dict[str, Any] = {
+        "space": space_id,
+        "connections": sorted(connections),
+        "after": after,
+        "upto": upto,
+        "limit": limit,
+    }
     with database.cursor() as cursor:
         cursor.execute(CALLS, values)
         return [Emitted(*row) for row in cursor.fetchall()]

@@ -1,15 +1,11 @@
-"""A deleted person's rows go from the warehouses too, or the request says where they are still (F164)."""
+"""Rows with an identifier of a person are deleted from every warehouse."""
 
 from __future__ import annotations
 
 import pytest
 
 from delivery.tests.builders import make_connection
-from destinations.models import DeletionForward
-from ingest.deletion import job, requests
-from profiles.models import Regulation
 from tests import factories
-from traits.services.warehouses import update_warehouse
 from warehouse_output.services.forgetting import forget_person
 from warehouse_output.tests.writing import emit, run_all, switch_on
 
@@ -45,49 +41,3 @@ def test_rows_with_an_identifier_of_the_person_are_deleted(place, space, people)
     assert place.ask(f"SELECT user_id FROM {S}.audience_entered") == [("u2",)]
     again = forget_person(space_id=space.pk, identifiers=[("user_id", "u1")])
     assert again.rows == 0
-
-
-def carried_out(regulation):
-    for _ in range(5):
-        Regulation.objects.filter(pk=regulation.pk).update(lease_until=None)
-        regulation.forwards.update(state=DeletionForward.State.DONE)
-        if claimed := job.claim():
-            job.carry_out(claimed)
-    regulation.refresh_from_db()
-    return regulation
-
-
-def test_a_deletion_counts_the_rows_that_went(file_place, space, owner, people):
-    switch_on(file_place.source)
-    run_all()
-
-    asked = requests.ask(space=space, actor=owner, kind=Regulation.Kind.DELETE, profile=people[0])
-    regulation = carried_out(asked)
-
-    assert (regulation.state, regulation.counts["warehouse_rows"], regulation.left) == ("done", 3, [])
-    assert users(file_place.ask, "identifies") == [("bob@example.com",), ("u2",)]
-
-
-def test_a_deletion_names_the_warehouse_that_refuses(file_place, space, owner, people, settings):
-    switch_on(file_place.source)
-    run_all()
-    settings.ENGAGE_WAREHOUSE_FOLDERS = []
-
-    asked = requests.ask(space=space, actor=owner, kind=Regulation.Kind.DELETE, profile=people[0])
-    regulation = carried_out(asked)
-
-    assert regulation.state == "done"
-    [left] = regulation.left
-    assert left["what"] == "rows in the warehouse"
-    assert left["name"].startswith("Files. This installation opens no DuckDB files")
-
-
-def test_a_deletion_waits_for_a_warehouse_that_may_come_back(server_place, space, owner, people):
-    switch_on(server_place.source)
-    run_all()
-    update_warehouse(source=server_place.source, changed_by=None, settings={"port": "9", "password": "x"})
-
-    asked = requests.ask(space=space, actor=owner, kind=Regulation.Kind.DELETE, profile=people[0])
-    regulation = carried_out(asked)
-
-    assert (regulation.state, regulation.step) == ("running", "warehouses_again")
