@@ -26,6 +26,9 @@ def as_html(text: str) -> SafeString:
         elif first.startswith("- "):
             items = re.split(r"\n- ", "\n".join(block)[2:])
             html.append("<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>")
+        elif first.startswith("1. "):
+            items = re.split(r"\n\d+\. ", "\n".join(block)[3:])
+            html.append("<ol>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ol>")
         else:
             html.append(f"<p>{_inline(' '.join(block))}</p>")
     return mark_safe("".join(html))  # noqa: S308 - escaped above

@@ -37,6 +37,12 @@ THEMES = ("light", "dark")
 RULES_OF_COLORS = ("color-contrast", "link-in-text-block")
 # Nothing here needs a GPU; one process for all pages keeps the compiled scripts and styles.
 ARGUMENTS = ("--disable-gpu", "--renderer-process-limit=1")
+# In a picture of the whole page, what sticks to an edge of the window would cover what is below it.
+UNSTICK = """() => {
+    scrollTo(0, 0);
+    for (const bar of document.querySelectorAll(".footer-bar, .trial__run")) bar.style.position = "static";
+}"""
+PICTURE_MS = 120_000
 FOLDER = PROJECT / "screenshots"
 IMAGES = PROJECT / "docs" / "images"
 
@@ -162,7 +168,9 @@ def _picture(tab: Tab, shot: Shot, page: Page) -> None:
     path = FOLDER / f"{shot.stem}.png"
     # A side sheet fills the window, not the page.
     is_sheet_open = tab.locator("dialog[open]").count() > 0
-    tab.screenshot(path=path, full_page=not is_sheet_open, animations="disabled", caret="hide")
+    if not is_sheet_open:
+        tab.evaluate(UNSTICK)
+    tab.screenshot(path=path, full_page=not is_sheet_open, animations="disabled", caret="hide", timeout=PICTURE_MS)
     if page.image and shot.theme == "light" and shot.width == max(WIDTHS):
         IMAGES.mkdir(parents=True, exist_ok=True)
         tab.screenshot(path=IMAGES / f"{page.image}.png", animations="disabled", caret="hide")

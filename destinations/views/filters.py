@@ -138,12 +138,17 @@ def _editor(
 
 
 def _verdict(destination: Destination, form: FilterForm, text: str) -> dict[str, Any]:
-    """`problems`, `event_error`, and of a filter that can be applied `judgement` and what is left of the event."""
+    """`problems`, `event_error`, and of a filter that can be applied `judgement` and what is left of the event.
+
+    None of them before a condition is written.
+    """
     form.is_valid()
     try:
         event = read_event(text)
     except InvalidError as error:
         return {"event_error": error.detail, "problems": []}
+    if not str(form["condition"].value() or "").strip():
+        return {"problems": []}
     if typed := form.errors.get("condition"):
         return {"problems": [FieldError(path="/condition", code="invalid", detail=str(one)) for one in typed]}
     problems, judgement = services.preview_filter(form.draft(destination), event)
