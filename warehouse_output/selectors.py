@@ -72,6 +72,11 @@ class ShownRun:
         return sum(self.run.rows.values())
 
     @property
+    def tables(self) -> list[tuple[str, int]]:
+        """The rows of each table, by name."""
+        return sorted(self.run.rows.items())
+
+    @property
     def seconds(self) -> float | None:
         if self.run.started_at is None or self.run.finished_at is None:
             return None
