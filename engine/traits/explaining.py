@@ -193,8 +193,8 @@ class _Looking:
                 return self._outside(Life(self.now if start is None else start, end), "date")
         elif self.matcher.test(test, value, None).holds:
             return None
-        name = ".".join(test.path)
-        return f"“{name}” is {'missing' if value is None else 'another'}", None, None
+        why = f"“{'.'.join(test.path)}” is missing" if value is None else f"Not so: {words_of_test(test)}"
+        return why, None, None
 
     def _outside(self, life: Life | None, what: str) -> tuple[str, int | None, int | None] | None:
         if life is None:

@@ -142,7 +142,7 @@ def test_each_condition_says_how_many_events_pass_it(space: Space, buyer: Profil
     assert found.events is not None
     assert [(check.passed, check.of) for check in found.events.checks] == [(3, 4), (2, 3), (1, 2)]
     assert {one.why for one in found.events.left_out} == {
-        "“revenue” is another",
+        "Not so: “revenue” is greater than 5",
         "Has left the window",
         "Was followed by it",
     }
