@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -141,6 +142,68 @@ def test_every_kind_of_condition_is_built_previewed_and_created(
 
 
 KINDS = {"event", "not", "trait", "audience", "identifier", "any", "all"}
+
+
+def test_comparisons_steps_and_the_look_back_are_built(page: Page, product: Product) -> None:
+    """W031 a property of the first event, W035 the look back; windows, a computed trait, a trait's value, a step."""
+    page.goto(f"/s/{product.demo['space']}/audiences/new/")
+    page.get_by_test_id("builder.event").fill("Product Viewed")
+    choose(page, "n-0.window", "between")
+    page.locator("[id='n-0.amount']").fill("60")
+    page.locator("[id='n-0.end_amount']").fill("1")
+    with answered(page):
+        page.get_by_test_id("builder.add-then").click()
+    page.get_by_test_id("builder.then-event").fill("Order Completed")
+    with answered(page):
+        page.get_by_test_id("builder.then").get_by_role("button", name="property").click()
+    page.locator("[id='n-0.then.p0.name']").fill("product_id")
+    choose(page, "n-0.then.p0.value_type", "parent")
+    page.locator("[id='n-0.then.p0.value']").fill("product_id")
+    add(page, "trait.computed")
+    page.locator("[id='n-1.t.name']").fill("total_revenue")
+    choose(page, "n-1.t.operator", "less_than")
+    choose(page, "n-1.t.value_type", "trait")
+    page.locator("[id='n-1.t.value']").fill("age")
+    add(page, "step")
+    page.locator("[id='n-2.step']").select_option(index=1)
+    page.locator("[id='n-2.member']").select_option("0")
+    add(page, "event")
+    page.locator("[id='n-3.name']").fill("Order Completed")
+    choose(page, "n-3.window", "since")
+    page.locator("[id='n-3.instant']").fill("2020-01-31T00:00:00")
+    page.get_by_test_id("builder.look-back").fill("90")
+
+    page.get_by_test_id("builder.run").click()
+    expect(page.get_by_test_id("builder.total")).to_be_visible()
+    page.get_by_test_id("builder.show-json").click()
+    shown = json.loads(page.get_by_test_id("builder.json").input_value())
+
+    assert shown["look_back"] == {"days": 90}
+    parts = shown["where"]["all"]
+    assert parts[0]["window"] == {"between": {"from": {"days": 60}, "to": {"days": 1}}}
+    assert parts[0]["then"]["properties"] == [{"property": "product_id", "equals": {"parent_property": "product_id"}}]
+    assert parts[1] == {"trait": "total_revenue", "less_than": {"trait": "age"}}
+    assert parts[2]["member"] is False
+    assert parts[3]["window"] == {"since": "2020-01-31T00:00:00Z"}
+
+
+def test_an_audience_of_accounts_asks_for_their_users(page: Page, product: Product) -> None:
+    """W048: any, all or none of the users."""
+    page.goto(f"/s/{product.demo['space']}/audiences/new/")
+    choose(page, "id_collection", "accounts")
+    add(page, "users")
+    page.locator("[id='n-1.users']").select_option("none")
+    page.locator("[id='n-1-0.name']").fill("Subscription Cancelled")
+    with answered(page):
+        page.locator("[id='n-0.row']").get_by_test_id("builder.remove").click()
+
+    page.get_by_test_id("builder.run").click()
+    expect(page.get_by_test_id("builder.total")).to_be_visible()
+    page.get_by_test_id("builder.show-json").click()
+
+    shown = json.loads(page.get_by_test_id("builder.json").input_value())
+    assert shown["collection"] == "accounts"
+    assert shown["where"] == {"all": [{"users": "none", "match": {"event": "Subscription Cancelled"}}]}
 
 
 def test_rows_move_by_drag_and_by_keyboard(page: Page, product: Product) -> None:

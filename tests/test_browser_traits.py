@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
+import duckdb
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -94,6 +95,13 @@ def test_a_trait_from_type_to_destination(page: Page, product: Product) -> None:
     page.get_by_role("link", name="Values", exact=True).click()
     expect(page.get_by_test_id("trait.histogram")).to_be_visible()
     expect(page.get_by_test_id("values.row").first).to_be_visible()
+    page.get_by_test_id("values.explain").first.click()
+    sheet = page.locator("#sheet")
+    expect(sheet.get_by_test_id("explain.found")).to_contain_text("The sum of")
+    expect(sheet.get_by_test_id("explain.event").first).to_be_visible()
+    sheet.get_by_role("link", name="Open as a page").click()
+    expect(page.get_by_test_id("explain.value")).to_be_visible()
+    assert serious(findings(page)) == []
 
 
 def test_problems_are_named_where_they_are(page: Page, product: Product) -> None:
@@ -134,13 +142,70 @@ def test_a_prediction_says_what_its_history_lacks(page: Page, product: Product) 
     assert overflow(page) == 0
 
 
+def people_with_user_ids(product: Product) -> list[tuple[str, str]]:
+    """Segment ID and user ID of some people of the demo; the newest may all be anonymous."""
+    found: list[tuple[str, str]] = []
+    path = f"{space_of(product)}/profiles/?limit=200"
+    while path and len(found) < 5:
+        page = product.api("GET", path)
+        found += [
+            (row["id"], one["value"])
+            for row in page["results"]
+            for one in row["identities"]
+            if one["type"] == "user_id"
+        ]
+        path = (page["next"] or "").partition("/api/v1/")[2]
+    return found[:5]
+
+
+def make_warehouse(product: Product, people: list[tuple[str, str]]) -> None:
+    """A DuckDB file of these people and their loyalty tier, as a warehouse source named Shop."""
+    folder = product.folder / "warehouses"
+    folder.mkdir(exist_ok=True)
+    with duckdb.connect(str(folder / "shop.duckdb")) as own:
+        own.execute("CREATE TABLE customers (user_id VARCHAR, tier VARCHAR)")
+        own.executemany("INSERT INTO customers VALUES (?, 'platinum')", [[user_id] for _, user_id in people])
+    source = {"name": "Shop", "connector": "duckdb", "settings": {"path": "shop.duckdb"}}
+    product.api("POST", f"{space_of(product)}/warehouses/", source)
+
+
+def test_a_sql_trait_from_query_to_profile(page: Page, product: Product) -> None:
+    """W056: warehouse, query, preview by hand; a mistake is named; the values are on profiles and explained there."""
+    people = people_with_user_ids(product)
+    make_warehouse(product, people)
+    space = product.demo["space"]
+    page.goto(f"/s/{space}/traits/sql/new/")
+    page.get_by_label("Warehouse").select_option(label="Shop")
+    query = page.get_by_role("textbox", name="Query")
+    query.fill("SELECT user_id, loyalty FROM customers")
+    page.get_by_test_id("sql.run-preview").click()
+    expect(page.get_by_test_id("sql.preview")).to_contain_text("loyalty")
+    expect(page.get_by_test_id("sql.rows")).to_have_count(0)
+
+    query.fill("SELECT user_id, tier FROM customers")
+    page.get_by_test_id("sql.run-preview").click()
+    expect(page.get_by_test_id("sql.matched")).to_contain_text("5 of 5 rows")
+    expect(page.get_by_test_id("sql.row").first).to_contain_text("platinum")
+    page.get_by_role("textbox", name="Name").fill("Shop facts")
+    page.get_by_test_id("sql.create").click()
+    expect(page.get_by_test_id("sql.run")).to_have_attribute("data-state", "finished", timeout=60_000)
+
+    page.goto(f"/s/{space}/profiles/{people[0][0]}/")
+    trait = page.get_by_test_id("profile.computed-trait").filter(has_text="Shop facts")
+    expect(trait).to_contain_text("platinum")
+    trait.get_by_test_id("profile.explain-trait").click()
+    sheet = page.locator("#sheet")
+    expect(sheet.get_by_test_id("explain.found")).to_contain_text("The last run returned a row")
+    expect(sheet.get_by_test_id("explain.identifiers")).to_contain_text(people[0][1])
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_pages_fit_and_are_accessible(page: Page, product: Product, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     trait = next(row for row in traits(product) if row["name"] == "Total revenue")
     base = f"/s/{product.demo['space']}/traits/"
     wrong: dict[str, Any] = {}
-    for path in ("", "new/", *(f"{trait['id']}/{tab}" for tab in ("", "builder/", "values/", "settings/"))):
+    for path in ("", "new/", *(f"{trait['id']}/{tab}" for tab in ("", "builder/", "values/", "explain/", "settings/"))):
         page.goto(base + path)
         page.wait_for_load_state("networkidle")
         found = [*serious(findings(page)), *([overflow(page)] if overflow(page) > 0 else [])]
