@@ -75,7 +75,7 @@ def _process(limit: int) -> int:
     if not row_ids:
         return 0
     total = Tally()
-    direct = direct_connections({message.source_id for messages in by_space.values() for message in messages})
+    direct = direct_connections(by_space)
     for space_id, messages in sorted(by_space.items()):
         refuse_suppressed(space_id, messages)
         drop_filtered(space_id, messages)

@@ -21,15 +21,12 @@ from delivery.services.copying import copy_rows, escape
 from delivery.services.counters import Count
 from delivery.services.tallies import Tally
 from delivery.tasks import deliver
+from spaces.models import Source
 
 # Held until the end of the transaction, so that nobody disconnects what is being emitted to.
 LIVE = """
-SELECT s.id, c.id FROM spaces_source s
-JOIN delivery_connection c ON c.space_id = s.space_id AND c.computation_id = s.public_id
-JOIN destinations_destination d ON d.id = c.destination_id
-WHERE s.id = ANY(%s) AND c.computation_class = 'source' AND c.removed_at IS NULL AND c.is_enabled
-    AND d.deleted_at IS NULL
-ORDER BY c.id FOR SHARE OF c
+SELECT id FROM delivery_connection WHERE space_id = ANY(%s) AND computation_class = 'source' AND removed_at IS NULL
+    AND is_enabled ORDER BY id FOR SHARE
 """
 COLUMNS = (
     "space_id, destination_id, connection_id, profile_id, message_id, kind, event, payload, created_at, next_attempt_at"
@@ -53,19 +50,21 @@ class SourceCall:
     payload: str
 
 
-def direct_connections(source_ids: Collection[int]) -> Direct:
-    """The connections that send, by source; {} for nearly all spaces. Call it inside the transaction that emits."""
-    if not source_ids:
-        return {}
+def direct_connections(space_ids: Collection[int]) -> Direct:
+    """The connections of these spaces that send, by source; {} for nearly all. Inside the transaction that emits."""
     with database.cursor() as cursor:
-        cursor.execute(LIVE, [sorted(source_ids)])
-        pairs = cursor.fetchall()
-    if not pairs:
+        cursor.execute(LIVE, [sorted(space_ids)])
+        ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
         return {}
-    known = Connection.objects.select_related("destination", "space").in_bulk([pk for _source, pk in pairs])
+    rows = Connection.objects.filter(pk__in=ids, destination__deleted_at=None).select_related("destination", "space")
+    live = list(rows.order_by("pk"))
+    named = Source.objects.filter(public_id__in={one.computation_id for one in live})
+    sources = dict(named.values_list("public_id", "pk"))
     found: dict[int, list[Connection]] = {}
-    for source_id, pk in pairs:
-        found.setdefault(source_id, []).append(known[pk])
+    for connection in live:
+        if connection.computation_id in sources:
+            found.setdefault(sources[connection.computation_id], []).append(connection)
     return found
 
 

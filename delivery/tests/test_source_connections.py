@@ -48,7 +48,7 @@ def emit(connection: Connection, source: Source, profile_id: int, *message_ids: 
         )
         for message_id in message_ids
     ]
-    emit_source_calls(direct_connections({source.pk}), calls, now=timezone.now())
+    emit_source_calls(direct_connections({source.space_id}), calls, now=timezone.now())
 
 
 def test_a_list_destination_is_refused_with_the_reason(source: Source, space: Space) -> None:
