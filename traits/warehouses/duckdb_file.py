@@ -36,6 +36,7 @@ SETTINGS = (
         label="If there is no such file",
         kind="choice",
         default="tell",
+        is_required=False,
         choices=(("tell", "Tell me"), (MAKE, "Make an empty database")),
     ),
 )
