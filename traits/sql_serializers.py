@@ -29,7 +29,7 @@ class SettingSerializer(serializers.Serializer[Setting]):
     choices = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
 
 
-class ConnectorSerializer(serializers.Serializer[Connector]):
+class WarehouseConnectorSerializer(serializers.Serializer[Connector]):
     """A kind of warehouse and what it asks for."""
 
     slug = serializers.CharField()

@@ -20,8 +20,8 @@ from spaces.models import Role
 from traits.models import WarehouseSource
 from traits.services import warehouses as services
 from traits.sql_serializers import (
-    ConnectorSerializer,
     WarehouseChangeSerializer,
+    WarehouseConnectorSerializer,
     WarehouseInputSerializer,
     WarehouseSerializer,
     WarehouseTestSerializer,
@@ -43,12 +43,12 @@ def _in_settings() -> Iterator[None]:
 
 
 class WarehouseConnectorsView(SpaceAPIView):
-    serializer_class = ConnectorSerializer
+    serializer_class = WarehouseConnectorSerializer
 
-    @extend_schema(operation_id="warehouses_connectors", responses=ConnectorSerializer(many=True))
+    @extend_schema(operation_id="warehouses_connectors", responses=WarehouseConnectorSerializer(many=True))
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The kinds of warehouses and their settings."""
-        found = [ConnectorSerializer(one).data for one in CONNECTORS.values()]
+        found = [WarehouseConnectorSerializer(one).data for one in CONNECTORS.values()]
         return Response({"next": None, "previous": None, "results": found})
 
 
