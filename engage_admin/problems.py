@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
 
 from audiences.models import Audience, ComputeStatus
 from delivery.models import DeliveryCounter, DestinationHealth, Outcome
@@ -14,6 +14,7 @@ from delivery.selectors.dead_letters import DESTINATION_DISABLED, Selection
 from destinations.models import Destination
 from spaces.context import route_url
 from spaces.models import Space
+from warehouse_output.models import OutputRun, WarehouseOutput
 
 DAY = timedelta(hours=24)
 SHOWN = 10
@@ -29,6 +30,7 @@ def problems(space: Space, *, now: datetime) -> list[Problem]:
         *_failed_audiences(space),
         *_failed_calls(space, now),
         *_skipped(space),
+        *_failed_outputs(space),
     ]
 
 
@@ -109,4 +111,19 @@ def _skipped(space: Space) -> list[Problem]:
             + urlencode({"destination": destination.public_id, "reason": DESTINATION_DISABLED}),
         }
         for destination, count in sorted(calls.items(), key=lambda item: item[0].name)[:SHOWN]
+    ]
+
+
+def _failed_outputs(space: Space) -> list[Problem]:
+    """Warehouses whose last run of Engage's calls failed."""
+    last = OutputRun.objects.filter(output=OuterRef("pk")).order_by("-id")
+    rows = WarehouseOutput.objects.in_space(space).filter(is_enabled=True).select_related("source")
+    failed = rows.annotate(state=Subquery(last.values("state")[:1]), error=Subquery(last.values("error")[:1]))
+    return [
+        {
+            "title": f"Engage's calls do not get into {output.source.name}",
+            "text": output.error,
+            "url": route_url("warehouse_output:output", space, warehouse_id=output.source.public_id),
+        }
+        for output in failed.filter(state=OutputRun.State.FAILED).order_by("source__name")[:SHOWN]
     ]

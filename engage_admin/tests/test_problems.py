@@ -17,6 +17,8 @@ from engage_admin.problems import problems
 from profiles.models import Profile
 from spaces.models import Space, User
 from tests import factories
+from traits.tests.warehouses import make_postgresql
+from warehouse_output.models import OutputRun, WarehouseOutput
 
 ClientFor = Callable[[User], Client]
 
@@ -80,6 +82,20 @@ def test_calls_that_were_skipped_are_offered_once_the_destination_is_on(
     assert problem["title"] == f"{skipped} calls were not sent while {destination.name} was off"
     assert page.count('data-test="dead.replay-reason"') == 1
     assert problem["title"] in client_for(owner).get(f"/s/{space.slug}/").content.decode()
+
+
+def test_a_warehouse_that_does_not_take_the_calls_is_a_problem_until_it_does(space: Space) -> None:
+    output = WarehouseOutput.objects.create(
+        space=space, source=make_postgresql(space=space), schema="engage_acme_dev", schedule={}
+    )
+    run = OutputRun.objects.create(space=space, output=output, trigger="person", state="failed", error="It is full.")
+
+    [problem] = problems(space, now=timezone.now())
+    OutputRun.objects.create(space=space, output=output, trigger="person", state="done")
+
+    assert (problem["title"], problem["text"]) == (f"Engage's calls do not get into {output.name}", run.error)
+    assert problem["url"].endswith(f"/settings/warehouses/{output.public_id}/output/")
+    assert titles(space) == []
 
 
 def profile_with_id(space: Space) -> Profile:
