@@ -67,7 +67,7 @@ def field_rows(form: MappingForm, values: Mapping[str, FieldValue]) -> FieldRows
             is_suggested=key in suggested,
             value=values.get(key, _NOTHING),
             params=json.dumps({"action": form.action.key, "field": key}) if has_choices(form.action, item) else "",
-            notes=condition_notes(item, form.items),
+            notes=_notes(item, form.items),
         )
         is_shown = row.is_required or row.text.strip() or row.source.errors or row.is_suggested
         (shown if is_shown else optional).append(row)
@@ -105,8 +105,7 @@ def _value_words(item: Field | None, value: object) -> str:
     return labels[0] if labels else str(value)
 
 
-def condition_notes(item: Field, fields: Mapping[str, Field]) -> tuple[str, ...]:
-    """Sentences that tell when a field is required and used."""
+def _notes(item: Field, fields: Mapping[str, Field]) -> tuple[str, ...]:
     notes: list[str] = []
     if isinstance(item.required, Condition):
         notes.append(f"Required when {condition_words(item.required, fields)}.")

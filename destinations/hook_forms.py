@@ -13,7 +13,7 @@ from django.http import QueryDict
 
 from common.errors import ProductError
 from common.forms import ProductForm
-from destinations.field_rows import condition_notes
+from destinations.field_rows import condition_words
 from destinations.forms import form_field
 from destinations.kit.definition import Hook
 from engine.mapping.fields import ABSENT, Choice, Condition, Field
@@ -85,7 +85,10 @@ class HookForm(ProductForm):
             field.help_text = f"{item.description} One a line: {parts}. Yes or no where that is the question.".strip()
             field.widget.attrs["placeholder"] = ""
         field.required = False
-        field.help_text = " ".join([str(field.help_text), *condition_notes(item, self.items)]).strip()
+        # The script shows the field under this condition; without script the sentence has to do.
+        if item.depends_on is not None:
+            words = condition_words(item.depends_on, self.items)
+            field.help_text = f"{field.help_text} Only where {words}.".strip()
         return field
 
 
