@@ -12,15 +12,13 @@ writing, so that looking for an id before writing it is enough.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from typing import Any, TextIO
 
 import duckdb
 
-THREADS = 2
-# Beside the memory of DuckDB: the interpreter, libraries, the block of rows and buffers that it does not count.
-MORE_BYTES = 2 * 1024**3
+from traits.warehouses.duckdb_opening import failure, opened, say
+
 # Times are of UTC.
 TYPES = {"boolean": "BOOLEAN", "integer": "BIGINT", "number": "DOUBLE", "text": "VARCHAR", "time": "TIMESTAMP"}
 KINDS = {
@@ -37,39 +35,17 @@ WHERE database_name = current_database() AND schema_name IN (SELECT unnest(?::VA
 
 def main(source: TextIO, sink: TextIO) -> None:
     request = json.loads(source.readline())
-    most = request["memory_mb"] * 1024**2 + MORE_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     try:
-        with _opened(request) as connection:
-            _say(sink, {"opened": True})
+        with opened(request["path"], memory_mb=request["memory_mb"], is_read_only=False) as connection:
+            say(sink, {"opened": True})
             while line := source.readline():
                 message = json.loads(line)
                 if message["op"] == "close":
                     break
-                _say(sink, _answer(connection, message))
-        _say(sink, {"closed": True})
-    except duckdb.Error as error:
-        _say(sink, {"error": str(error), "kind": type(error).__name__})
-    except MemoryError:
-        _say(sink, {"error": "", "kind": duckdb.OutOfMemoryException.__name__})
-
-
-def _opened(request: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    """The file, shut off from everything else."""
-    try:
-        return duckdb.connect(
-            request["path"],
-            config={
-                "enable_external_access": "false",
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "memory_limit": f"{request['memory_mb']}MB",
-                "threads": str(THREADS),
-                "lock_configuration": "true",
-            },
-        )
-    except duckdb.Error as error:
-        raise duckdb.ConnectionException(str(error)) from error
+                say(sink, _answer(connection, message))
+        say(sink, {"closed": True})
+    except (duckdb.Error, MemoryError) as error:
+        say(sink, failure(error))
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, message: dict[str, Any]) -> dict[str, Any]:
@@ -152,11 +128,6 @@ def _count(connection: duckdb.DuckDBPyConnection, statement: str, values: list[A
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _say(sink: TextIO, message: dict[str, Any]) -> None:
-    sink.write(json.dumps(message) + "\n")
-    sink.flush()
 
 
 if __name__ == "__main__":
