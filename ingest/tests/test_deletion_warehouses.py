@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from delivery.tests.builders import make_connection
 from destinations.models import DeletionForward
 from ingest.deletion import job, requests
 from profiles.models import Regulation
-from tests import factories
 from traits.services.warehouses import update_warehouse
-from warehouse_output.tests.conftest import file_place, server_place
-from warehouse_output.tests.writing import emit, run_all, switch_on
+from warehouse_output.tests.conftest import file_place, people, server_place
+from warehouse_output.tests.writing import run_all, switch_on, users
 
 pytestmark = pytest.mark.django_db
-S = "engage_acme_dev"
 # The fixtures of the app below.
-__all__ = ["file_place", "server_place"]
-
-
-@pytest.fixture
-def people(space):
-    ann = factories.make_profile(space=space, ids=[("user_id", "u1"), ("email", "Ann@example.com")])
-    mail = factories.make_profile(space=space, ids=[("email", "bob@example.com")])
-    other = factories.make_profile(space=space, ids=[("user_id", "u2"), ("anonymous_id", "u1")])
-    connection = make_connection(space=space, send_identify=True)
-    for one in (ann, mail, other):
-        emit(connection, one)
-    return ann, mail, other
-
-
-def users(ask, table):
-    return sorted(ask(f"SELECT coalesce(user_id, email) FROM {S}.{table}"))
+__all__ = ["file_place", "people", "server_place"]
 
 
 def carried_out(regulation):

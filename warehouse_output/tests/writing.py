@@ -78,6 +78,11 @@ def ask_file(path: Path) -> Ask:
     return ask
 
 
+def users(ask: Ask, table: str, schema: str = "engage_acme_dev") -> list[tuple[Any, ...]]:
+    """Whose rows a table has, by user id or else by e-mail address."""
+    return sorted(ask(f"SELECT coalesce(user_id, email) FROM {schema}.{table}"))
+
+
 def columns(ask: Ask, table: str, schema: str = "engage_acme_dev") -> dict[str, str]:
     rows = ask(
         "SELECT column_name, data_type FROM information_schema.columns "
