@@ -45,7 +45,7 @@ class FolderListView(SpaceAPIView):
         return Response(FolderSerializer(folder).data, status=status.HTTP_201_CREATED)
 
 
-class FolderView(SpaceAPIView):
+class _FolderView(SpaceAPIView):
     serializer_class = FolderSerializer
 
     def folder(self) -> AudienceFolder:
@@ -54,6 +54,8 @@ class FolderView(SpaceAPIView):
             raise Http404("This space has no such folder.")
         return found
 
+
+class FolderView(_FolderView):
     @extend_schema(operation_id="audience_folders_read", responses=FolderSerializer)
     def get(self, request: Request, **kwargs: Any) -> Response:
         """One folder."""
@@ -74,7 +76,7 @@ class FolderView(SpaceAPIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class FolderAudiencesView(FolderView):
+class FolderAudiencesView(_FolderView):
     @extend_schema(operation_id="audience_folders_move", request=MoveSerializer, responses=FolderSerializer)
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Move audiences into the folder. PATCH an audience with `folder` null to return it to the main list."""

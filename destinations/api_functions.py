@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -85,6 +85,7 @@ class FunctionTestResult(serializers.Serializer[Any]):
     duration_ms = serializers.IntegerField()
 
 
+@extend_schema_serializer(component_name="FunctionVersion")
 class VersionSerializer(serializers.ModelSerializer[FunctionVersion]):
     settings = SettingShape(many=True, read_only=True)
 

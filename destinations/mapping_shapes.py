@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from engine.mapping.fields import Choice
@@ -24,6 +25,7 @@ class MappingEdit(serializers.Serializer[Any]):
         return {**super().get_fields(), "fields": serializers.DictField(required=False)}
 
 
+@extend_schema_serializer(component_name="MappingPreviewInput")
 class PreviewInput(MappingEdit):
     """Trigger and fields default to those of the action."""
 
@@ -31,6 +33,7 @@ class PreviewInput(MappingEdit):
     event = serializers.DictField(help_text="A Segment call: type, userId, event, properties …")
 
 
+@extend_schema_serializer(component_name="MappingTrialInput")
 class TrialInput(PreviewInput):
     payload = serializers.DictField(required=False, help_text="Sent in place of what the fields make of the event.")
     send = serializers.BooleanField(default=False, help_text="Make the call; otherwise it is only built.")
@@ -51,6 +54,7 @@ class HookSerializer(serializers.Serializer[Any]):
     outputs = serializers.DictField()
 
 
+@extend_schema_serializer(component_name="MappingProblem")
 class ProblemSerializer(serializers.Serializer[Any]):
     path = serializers.CharField()
     code = serializers.CharField()
@@ -63,6 +67,7 @@ class ConditionSerializer(serializers.Serializer[Any]):
     found = serializers.CharField(help_text='Of one that does not hold: "it is …".')
 
 
+@extend_schema_serializer(component_name="MappingPreview")
 class PreviewSerializer(serializers.Serializer[Any]):
     """`problems` keep the mapping from being saved, `errors` the payload from being complete."""
 

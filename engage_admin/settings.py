@@ -256,6 +256,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "JourneyStateEnum": "journeys.models.VersionState",
         "DryRunStateEnum": "journeys.models.DryRun.State",
+        "AlertKindEnum": "alerts.models.Kind",
+        "RegulationKindEnum": "profiles.models.Regulation.Kind",
+        "SpaceKindEnum": "spaces.models.SpaceKind",
+        "ComputeStatusEnum": "audiences.models.ComputeStatus",
     },
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from engine.journeys.errors import JourneyProblem
@@ -213,6 +214,7 @@ class ValueChangeSerializer(serializers.Serializer[ValueChange]):
     after = serializers.JSONField(required=False)
 
 
+@extend_schema_serializer(component_name="JourneyPlan")
 class PlanSerializer(serializers.Serializer[dict[str, Any]]):
     """What storing a definition would change against `version`. Nothing was saved."""
 

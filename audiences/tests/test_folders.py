@@ -123,6 +123,18 @@ def test_the_api_has_the_same_folders(space: Space, owner: User, api_for: Callab
     assert deleted.status_code == 204
 
 
+@pytest.mark.parametrize("method", ["get", "patch", "delete"])
+def test_what_is_in_a_folder_is_no_address_to_change_the_folder_at(
+    space: Space, owner: User, welcome: AudienceFolder, api_for: Callable[..., APIClient], method: str
+) -> None:
+    url = f"/api/v1/spaces/{space.slug}/audience-folders/{welcome.public_id}/audiences/"
+
+    answer = getattr(api_for(owner), method)(url, {"name": "Other"}, format="json")
+
+    assert answer.status_code == 405
+    assert AudienceFolder.objects.get().name == "Welcome"
+
+
 def test_a_clone_has_a_name_and_key_of_its_own(space: Space, owner: User, welcome: AudienceFolder) -> None:
     """W042, within a space."""
     original = create_audience(
