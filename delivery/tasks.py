@@ -14,8 +14,10 @@ def deliver() -> None:
 
 @shared_task(name="delivery.sync_lists")
 def sync_lists() -> None:
+    from common.tasks import started
     from delivery.services.lists import sync_due
 
+    started(sync_lists)
     sync_due()
 
 

@@ -12,14 +12,12 @@ from common.locks import LockClass
 
 @shared_task(name="ingest.process_inbound")
 def process_inbound() -> None:
-    from common.slots import slot
-    from common.tasks import started
+    from common.tasks import turn
     from ingest.pipeline import process_next
 
-    started(process_inbound)
     deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
-    with slot(LockClass.INGEST_RUN, settings.ENGAGE_INGEST_RUNS) as is_mine:
-        while is_mine and time.monotonic() < deadline and process_next():
+    with turn(process_inbound, LockClass.INGEST_RUN, settings.ENGAGE_INGEST_RUNS) as is_mine:
+        while is_mine is not None and time.monotonic() < deadline and process_next():
             pass
 
 

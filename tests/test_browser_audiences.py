@@ -66,11 +66,8 @@ def asks(request: Request) -> bool:
 
 def add(page: Page, kind: str, group: str = "n") -> None:
     """A row of a kind at the end of a group."""
-    button = page.locator(f"[id='{group}.add']")
-    button.scroll_into_view_if_needed()
-    page.evaluate(TWO_FRAMES)  # scrolling closes menus, and its event comes a frame late
     with answered(page):
-        button.click()
+        page.locator(f"[id='{group}.add']").click()
         page.locator(f"[id='{group}.menu']").get_by_test_id(f"builder.add-{kind}").click()
 
 

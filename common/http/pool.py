@@ -6,6 +6,7 @@ over. Redirects are not followed: a destination that moved answers with its stat
 
 from __future__ import annotations
 
+import select
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -260,17 +261,27 @@ class CurlPool:
             self._busy[slot.curl] = slot
             self._multi.add_handle(slot.curl)
 
-    def perform(self, timeout: float = 0.0) -> int:
-        """Move every request on, waiting up to `timeout` seconds for the network; returns how many were finished."""
+    def perform(self, timeout: float = 0.0, *, bell: int | None = None) -> int:
+        """Move every request on, waiting up to `timeout` seconds for the network; returns how many were finished.
+
+        The wait also ends when the file descriptor `bell` can be read.
+        """
         if not self._busy:
             return 0
         self._multi.perform()
         finished = self._finish()
         if finished == 0 and timeout > 0 and self._busy:
-            self._multi.select(timeout)
+            self._wait(timeout, bell)
             self._multi.perform()
             finished = self._finish()
         return finished
+
+    def _wait(self, timeout: float, bell: int | None) -> None:
+        if bell is None:
+            self._multi.select(timeout)
+            return
+        reads, writes, errors = self._multi.fdset()
+        select.select([*reads, bell], writes, errors, timeout)
 
     def _finish(self) -> int:
         finished = 0

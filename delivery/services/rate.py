@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import time
-from functools import cache
 
 import redis
 from django.conf import settings
 
+from common import valkey
 from destinations.config import DestinationConfig
 
 MARGIN = 1.1
@@ -41,11 +41,6 @@ return {free - now, slots}
 """
 
 
-@cache
-def _client() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1.0, socket_connect_timeout=1.0)
-
-
 def cap_key(*, space_id: int, connector: str, destination_id: int | None) -> str:
     """The cap is shared by a space's destinations of one connector, or a destination's own (F119, F120)."""
     database = settings.DATABASES["default"]["NAME"]
@@ -71,7 +66,7 @@ class Cap:
         self.key = key
         self.per_second = per_second
         self._spacing = math.ceil(MARGIN / per_second * 1_000_000)
-        self._client = client or _client()
+        self._client = client or valkey.client()
         self._reserve = self._client.register_script(RESERVE)
         # The next slot of the block at hand, and how many it has.
         self._next = 0.0

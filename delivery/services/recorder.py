@@ -31,6 +31,8 @@ class Recorder:
         self._record = record
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outcomes")
         self._under_way: Future[None] | None = None
+        # How long writing the last block took.
+        self.seconds = 0.0
 
     @property
     def is_busy(self) -> bool:
@@ -63,10 +65,12 @@ class Recorder:
     def _write(self, results: Sequence[Any]) -> None:
         """A deadlock with a pause, or a database that is away for a moment, must not lose what was delivered."""
         for attempt in range(1, TRIES + 1):
+            started = time.monotonic()
             try:
                 if database.connection is None:
                     outbox.set_plain_plans()
                 self._record(results, now=self._clock())
+                self.seconds = time.monotonic() - started
                 return
             except OperationalError:
                 if attempt == TRIES:

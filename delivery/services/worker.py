@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import gc
 import logging
+import select
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone
 
+from common.bell import Bell, bell_of
 from common.http import CurlPool
 from common.locks import LockClass
-from common.slots import slot
-from common.tasks import wake
+from common.tasks import started, turn, wake
 from delivery.models import DestinationHealth
 from delivery.services import outbox
 from delivery.services.breaker import Breaker
@@ -35,30 +35,39 @@ logger = logging.getLogger(__name__)
 BLOCK = 500
 POOL_CONCURRENCY = 400
 LANE_CONCURRENCY = 50
-# Outcomes wait this long for company; what is answered but not written would be repeated after a kill.
+# Outcomes wait this long for company; what is answered but not written would be repeated after a kill. Without company
+# to come they are written at once, yet writing takes a part of the time only.
 FLUSH_SECONDS = 0.2
+FLUSH_REST = 4
 LOOK_SECONDS = 0.5
 CONFIGURE_SECONDS = 2.0
 RENEW_SECONDS = 5.0
+# How often the bell may make it look, and for how many times as long as the last look took it may not.
+RING_SECONDS = 0.01
+RING_REST = 5
 
 
 def run_once() -> None:
     """The task's body: deliver until nothing is due or the time of a task is over, then hand over."""
-    with ExitStack() as held:
-        if not held.enter_context(slot(LockClass.DELIVERY_RUN, settings.ENGAGE_DELIVER_RUNS)):
+    with turn(deliver, LockClass.DELIVERY_RUN, settings.ENGAGE_DELIVER_RUNS) as held:
+        if held is None:
             return
 
         def hand_over() -> None:
             """The next run begins while this one still waits for answers: one that hangs must not hold up the rest."""
             held.close()
+            started(deliver)
             wake(deliver)
 
         with CurlPool(concurrency=POOL_CONCURRENCY) as pool:
-            Worker(pool=pool, on_over=hand_over).run(seconds=settings.ENGAGE_TASK_SECONDS)
+            Worker(pool=pool, on_over=hand_over, bell=bell_of(deliver)).run(seconds=settings.ENGAGE_TASK_SECONDS)
 
 
 class Worker:
-    """`clock` is what due times, leases and horizons are judged by. `on_over` is called once the time is up."""
+    """`clock` is what due times, leases and horizons are judged by. `on_over` is called once the time is up.
+
+    `bell` rings when new calls were emitted; without it they are found by looking now and then.
+    """
 
     def __init__(
         self,
@@ -66,13 +75,17 @@ class Worker:
         pool: CurlPool,
         clock: Callable[[], datetime] = timezone.now,
         on_over: Callable[[], None] | None = None,
+        bell: Bell | None = None,
     ) -> None:
         self._pool = pool
         self._on_over = on_over
+        self._bell = bell
+        self._rang = False
+        self._ring_at = 0.0
         self._clock = clock
         self._recorder = Recorder(clock=clock)
         self._lanes: dict[int, Lane] = {}
-        self._look_at = self._configure_at = self._flush_at = self._renew_at = 0.0
+        self._look_at = self._configure_at = self._flushed_at = self._renew_at = 0.0
         self._found_work = False
 
     def run(self, *, seconds: float) -> bool:
@@ -92,14 +105,19 @@ class Worker:
         while True:
             started = time.monotonic()
             is_over = started >= deadline
+            rang = False
             if is_over:
                 self._give_back_all()
                 if self._on_over is not None:
                     self._on_over()
                     self._on_over = None
             else:
+                rang = self._listen(started)
                 self._look(started)
             wait = self._serve(is_over=is_over)
+            if rang:
+                taken = time.monotonic() - started
+                self._ring_at = started + max(RING_SECONDS, taken * RING_REST)
             self._flush(started)
             self._renew(started)
             if not self._is_idle:
@@ -115,6 +133,18 @@ class Worker:
     @property
     def _is_idle(self) -> bool:
         return not self._recorder.is_busy and all(lane.is_idle and not lane.results for lane in self._lanes.values())
+
+    def _listen(self, monotonic: float) -> bool:
+        """New calls were emitted: look for them at once, yet leave most of the time to those at hand."""
+        if self._bell is not None and self._bell.rang():
+            self._rang = True
+        if not self._rang or monotonic < self._ring_at:
+            return False
+        self._rang = False
+        self._look_at = 0.0
+        for lane in self._lanes.values():
+            lane.claim_at = 0.0
+        return True
 
     def _look(self, monotonic: float) -> None:
         """Find destinations with due calls, and now and then take over changed settings."""
@@ -198,21 +228,26 @@ class Worker:
             outbox.hold(aside)
 
     def _move(self, wait: float) -> None:
+        if self._rang:
+            wait = min(wait, max(0.0, self._ring_at - time.monotonic()))
+        if self._recorder.is_busy or any(lane.results for lane in self._lanes.values()):
+            wait = min(wait, RING_SECONDS)
+        bell = None if self._bell is None else self._bell.fileno()
         if self._pool.in_flight:
-            self._pool.perform(wait)
+            self._pool.perform(wait, bell=bell)
         elif self._recorder.is_busy:
             self._collect(timeout=wait)
         else:
-            time.sleep(wait)
+            select.select([] if bell is None else [bell], [], [], wait)
 
     def _flush(self, monotonic: float) -> None:
-        """Have outcomes written: a full block at once, fewer after FLUSH_SECONDS or when nothing else goes on."""
+        """Have outcomes written: a full block at once, fewer when no more are to be expected or after FLUSH_SECONDS."""
         waiting = sum(len(lane.results) for lane in self._lanes.values())
         # A database that cannot follow holds the calls back.
         is_free = self._collect(timeout=None if waiting >= 2 * BLOCK else 0.0)
-        if not waiting or not is_free or (waiting < BLOCK and monotonic < self._flush_at and self._pool.in_flight):
+        if not waiting or not is_free or (waiting < BLOCK and self._pool.in_flight and monotonic < self._write_at):
             return
-        self._flush_at = monotonic + FLUSH_SECONDS
+        self._flushed_at = monotonic
         results = [result for lane in self._lanes.values() for result in lane.results]
         for lane in self._lanes.values():
             lane.results.clear()
@@ -224,6 +259,13 @@ class Worker:
             self._claim_followers()
         for lane in self._lanes.values():
             lane.breaker.write(self._clock())
+
+    @property
+    def _write_at(self) -> float:
+        """When the outcomes at hand are written. One that answers nothing is no company to wait for."""
+        if any(lane.results and lane.in_flight for lane in self._lanes.values()):
+            return self._flushed_at + FLUSH_SECONDS
+        return self._flushed_at + min(FLUSH_SECONDS, self._recorder.seconds * FLUSH_REST)
 
     def _collect(self, *, timeout: float | None) -> bool:
         """Whether no block is being written."""

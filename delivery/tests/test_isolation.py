@@ -4,11 +4,17 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from common.bell import bell_of
+from common.http import CurlPool
 from delivery.selectors.books import Books, books_of
+from delivery.services import worker
 from delivery.services.emit import Change, emit_changes
-from delivery.tests.builders import make_connection, make_destination
+from delivery.services.worker import Worker
+from delivery.tasks import deliver
+from delivery.tests.builders import make_connection, make_destination, rows
 from delivery.tests.sinks import Received, Sink, serving
 from spaces.models import Space
 from tests.factories import make_profile
@@ -65,3 +71,33 @@ def test_a_destination_that_hangs_on_every_call_keeps_no_other_waiting(
     assert all(in_time)
     assert [books_of([one])[one.pk] for one in served] == [Books(emitted=200, delivered=200)] * 2
     assert books_of([hangs])[hangs.pk] == Books(emitted=100, waiting=100)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_emitted_while_a_destination_hangs_are_sent_and_written_at_once(
+    space: Space, sink: Sink, well: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run neither looks by itself nor waits for company here: the bell and the end of B's calls have to do."""
+    monkeypatch.setattr(worker, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(worker, "FLUSH_SECONDS", 3600.0)
+    for url, name in ((sink.url, "aud_a"), (well.url, "aud_b")):
+        make_connection(space=space, destination=make_destination(space=space, url=url), computation_id=name)
+    in_time: list[int] = []
+
+    def hang(_received: Received) -> tuple[int, dict[str, str], bytes]:
+        enter(space, "aud_b", 5)
+        for _ in range(300):
+            in_time[:] = [row[0] for row in rows("SELECT id FROM delivery_log WHERE outcome = 'delivered'")]
+            if len(in_time) == 5:
+                break
+            threading.Event().wait(0.1)
+        connection.close()
+        return 503, {}, b""
+
+    sink.answer = hang
+    enter(space, "aud_a", 1)
+
+    with CurlPool(concurrency=100) as pool:
+        Worker(pool=pool, bell=bell_of(deliver)).run(seconds=60)
+
+    assert len(in_time) == 5

@@ -49,6 +49,13 @@ document.addEventListener("click", (event) => {
   if (!item || item.hasAttribute("data-theme-set")) return;
   item.closest("[data-menu]")?.hidePopover?.();
 });
+
+// A page that scrolls takes an open menu along with its button, and closes it when the button leaves the window.
 window.addEventListener("scroll", () => {
-  document.querySelector("[data-menu]:popover-open")?.hidePopover();
+  const menu = document.querySelector("[data-menu]:popover-open");
+  const button = menu && invokerOf(menu);
+  if (!button) return;
+  const { top, bottom } = button.getBoundingClientRect();
+  if (bottom < 0 || top > window.innerHeight) menu.hidePopover();
+  else place(menu, button, { align: menu.dataset.menuAlign });
 }, { passive: true });
