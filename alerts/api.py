@@ -10,7 +10,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alerts.models import AlertRule
+from alerts.models import TARGETS, AlertRule
 from alerts.selectors import alerts as selectors
 from alerts.serializers import AlertChangeSerializer, AlertEventSerializer, AlertNewSerializer, AlertRuleSerializer
 from alerts.services import rules as services
@@ -19,6 +19,7 @@ from common.errors import FieldError, InvalidError
 from destinations.models import Destination
 from spaces.api_base import SpaceAPIView
 from spaces.models import Source
+from traits.models import WarehouseSource
 
 
 class AlertListView(SpaceAPIView):
@@ -46,6 +47,7 @@ class AlertListView(SpaceAPIView):
             "destination": Destination.objects.in_space(self.space).filter(deleted_at=None),
             "audience": Audience.objects.in_space(self.space).live(),
             "source": Source.objects.in_space(self.space),
+            "warehouse": WarehouseSource.objects.in_space(self.space),
         }
         found, errors = {}, []
         for name, choices in rows.items():
@@ -99,7 +101,7 @@ class AlertHistoryView(SpaceAPIView):
 
 
 def _values(data: dict[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in data.items() if name not in {"destination", "audience", "source"}}
+    found = {name: value for name, value in data.items() if name not in TARGETS}
     if "enabled" in found:
         found["is_enabled"] = found.pop("enabled")
     return found

@@ -13,8 +13,9 @@ from audiences.models import Audience
 from common.forms import ProductForm
 from destinations.models import Destination
 from spaces.models import Source, Space
+from traits.models import WarehouseSource
 
-TARGETS = {"destination": "Destination", "audience": "Audience", "source": "Source"}
+TARGETS = {"destination": "Destination", "audience": "Audience", "source": "Source", "warehouse": "Warehouse"}
 KEEP_WEBHOOK = "Empty keeps the one to {host}."
 
 
@@ -95,6 +96,8 @@ class AlertForm(ProductForm):
             return list(Destination.objects.in_space(self._space).filter(deleted_at=None).order_by("name"))
         if name == "audience":
             return list(Audience.objects.in_space(self._space).live().order_by("name"))
+        if name == "warehouse":
+            return list(WarehouseSource.objects.in_space(self._space).order_by("name"))
         return list(Source.objects.in_space(self._space).order_by("name"))
 
     def _target(self, name: str, public_id: str) -> Any:

@@ -14,6 +14,7 @@ from delivery.models import Connection, DeliveryCounter, Outcome
 from delivery.services.counters import EMITTED
 from destinations.models import Destination
 from ingest.models import SourceCounter
+from warehouse_output.selectors import failing_outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,7 @@ def _calls(rule: AlertRule, outcome: str, *, since: datetime, until: datetime) -
 
 
 def _about(rule: AlertRule) -> str:
-    names = [str(one) for one in (rule.audience, rule.destination, rule.source) if one is not None]
-    return " → ".join(names) or "This space"
+    return rule.watched or "This space"
 
 
 def _delivery_rate(rule: AlertRule, now: datetime) -> Reading:
@@ -176,6 +176,19 @@ def _compute_failed(rule: AlertRule, _now: datetime) -> Reading:
     return Reading(is_bad=True, sentence=reasons, value=len(failed))
 
 
+def _warehouse_failed(rule: AlertRule, _now: datetime) -> Reading:
+    """What the warehouse said may quote rows, and is left to its page."""
+    rows = failing_outputs(rule.space_id)
+    if rule.warehouse_id is not None:
+        rows = rows.filter(source_id=rule.warehouse_id)
+    failed = list(rows[:5])
+    if not failed:
+        return Reading(is_bad=False, sentence=f"{_about(rule)}: no run that writes calls failed.", value=0)
+    names = ", ".join(one.source.name for one in failed)
+    sentence = f"Engage's calls do not get into {names}: the last run failed. The page of the warehouse says why."
+    return Reading(is_bad=True, sentence=sentence, value=len(failed))
+
+
 _FACTS = (
     KindFacts(
         kind=Kind.DELIVERY_RATE,
@@ -242,6 +255,12 @@ _FACTS = (
         least=20,
         least_words="Compare from this many messages in the period before",
         has_direction=True,
+    ),
+    KindFacts(
+        kind=Kind.WAREHOUSE_FAILED,
+        text="Fires when Engage's calls cannot be written to a warehouse.",
+        about=(("warehouse",), ()),
+        read=_warehouse_failed,
     ),
 )
 KINDS = {facts.kind: facts for facts in _FACTS}

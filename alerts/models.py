@@ -9,6 +9,10 @@ from common.ids import new_short_id
 from common.models import SpaceQuerySet, TimeStamped
 from destinations.models import Destination
 from spaces.models import Source, Space
+from traits.models import WarehouseSource
+
+# What a rule can watch: members of AlertRule.
+TARGETS = ("destination", "audience", "source", "warehouse")
 
 
 class Kind(models.TextChoices):
@@ -19,6 +23,7 @@ class Kind(models.TextChoices):
     AUDIENCE_SIZE = "audience_size", "Audience size change"
     COMPUTE_FAILED = "compute_failed", "Computation failed"
     SOURCE_VOLUME = "source_volume", "Source volume"
+    WAREHOUSE_FAILED = "warehouse_failed", "Writing to a warehouse failed"
 
 
 class Direction(models.TextChoices):
@@ -40,6 +45,7 @@ class AlertRule(TimeStamped):
     destination = models.ForeignKey(Destination, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     audience = models.ForeignKey(Audience, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     source = models.ForeignKey(Source, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    warehouse = models.ForeignKey(WarehouseSource, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     threshold = models.FloatField(null=True, blank=True)
     direction = models.CharField(max_length=5, choices=Direction.choices, default=Direction.BOTH)
     hours = models.PositiveIntegerField(default=24)
@@ -67,8 +73,13 @@ class AlertRule(TimeStamped):
     @property
     def name(self) -> str:
         """`Successful delivery rate: Braze`."""
-        about = [str(one) for one in (self.audience, self.destination, self.source) if one is not None]
-        return f"{self.get_kind_display()}: {' → '.join(about) if about else 'any'}"
+        return f"{self.get_kind_display()}: {self.watched or 'any'}"
+
+    @property
+    def watched(self) -> str:
+        """`Buyers → Braze`; "" for everything of the space."""
+        about = (self.audience, self.destination, self.source, self.warehouse)
+        return " → ".join(str(one) for one in about if one is not None)
 
     @property
     def state(self) -> str:

@@ -18,6 +18,7 @@ class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
     destination = serializers.CharField(source="destination.public_id", default=None)
     audience = serializers.CharField(source="audience.public_id", default=None)
     source = serializers.SerializerMethodField()  # type: ignore[assignment]  # the name of our field
+    warehouse = serializers.CharField(source="warehouse.public_id", default=None)
     webhook_host = serializers.SerializerMethodField()
     enabled = serializers.BooleanField(source="is_enabled")
     state = serializers.CharField()
@@ -31,6 +32,7 @@ class AlertRuleSerializer(serializers.ModelSerializer[AlertRule]):
             "destination",
             "audience",
             "source",
+            "warehouse",
             "threshold",
             "direction",
             "hours",
@@ -69,11 +71,12 @@ class AlertChangeSerializer(serializers.Serializer[Any]):
 
 
 class AlertNewSerializer(AlertChangeSerializer):
-    """A new rule; `destination`, `audience` and `source` are public ids, as the kind asks for."""
+    """A new rule; `destination`, `audience`, `source` and `warehouse` are public ids, as the kind asks for."""
 
     kind = serializers.ChoiceField(choices=Kind.choices)
     destination = serializers.CharField(required=False, max_length=60)
     audience = serializers.CharField(required=False, max_length=60)
+    warehouse = serializers.CharField(required=False, max_length=60)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # `source` would hide an attribute of the base class.

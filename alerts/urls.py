@@ -16,6 +16,7 @@ urlpatterns = [
     path("alerts/seen/", rules.seen, name="seen"),
     path("alerts/destinations/<slug:destination_id>/", rules.of_destination, name="destination"),
     path("alerts/audiences/<slug:audience_id>/", rules.of_audience, name="audience"),
+    path("alerts/warehouses/<slug:warehouse_id>/", rules.of_warehouse, name="warehouse"),
     path("alerts/<slug:rule_id>/", rules.rule, name="rule"),
     path("alerts/<slug:rule_id>/enabled/", rules.rule_toggle, name="toggle"),
     path("alerts/<slug:rule_id>/delete/", rules.rule_delete, name="delete"),

@@ -59,7 +59,7 @@ def home(request: SpaceRequest) -> HttpResponse:
         "tiles": tiles(space, now=now),
         "audiences": audiences,
         "audiences_url": route_url("audiences:list", space),
-        "problems": problems(space, now=now),
+        "problems": problems(space, now=now, shows_pii=request.member.has_pii_access),
         "hours": hours,
         "has_activity": any(hours["values"]) or bool(audiences),
         "destinations": destination_rows(space, now=now),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.db.models import OuterRef, Subquery, Sum
+from django.db.models import Sum
 
 from audiences.models import Audience, ComputeStatus
 from delivery.models import DeliveryCounter, DestinationHealth, Outcome
@@ -14,7 +14,7 @@ from delivery.selectors.dead_letters import DESTINATION_DISABLED, Selection
 from destinations.models import Destination
 from spaces.context import route_url
 from spaces.models import Space
-from warehouse_output.models import OutputRun, WarehouseOutput
+from warehouse_output.selectors import failing_outputs, shown_error
 
 DAY = timedelta(hours=24)
 SHOWN = 10
@@ -22,15 +22,15 @@ SHOWN = 10
 Problem = dict[str, str]
 
 
-def problems(space: Space, *, now: datetime) -> list[Problem]:
-    """`{"title", "text", "url"}` each, what stops deliveries first."""
+def problems(space: Space, *, now: datetime, shows_pii: bool = False) -> list[Problem]:
+    """`{"title", "text", "url"}` each, what stops deliveries first; with the right to personal data all of the text."""
     return [
         *_paused(space),
         *_spared(space, now),
         *_failed_audiences(space),
         *_failed_calls(space, now),
         *_skipped(space),
-        *_failed_outputs(space),
+        *_failed_outputs(space, shows_pii=shows_pii),
     ]
 
 
@@ -114,16 +114,13 @@ def _skipped(space: Space) -> list[Problem]:
     ]
 
 
-def _failed_outputs(space: Space) -> list[Problem]:
+def _failed_outputs(space: Space, *, shows_pii: bool) -> list[Problem]:
     """Warehouses whose last run of Engage's calls failed."""
-    last = OutputRun.objects.filter(output=OuterRef("pk")).order_by("-id")
-    rows = WarehouseOutput.objects.in_space(space).filter(is_enabled=True).select_related("source")
-    failed = rows.annotate(state=Subquery(last.values("state")[:1]), error=Subquery(last.values("error")[:1]))
     return [
         {
             "title": f"Engage's calls do not get into {output.source.name}",
-            "text": output.error,
+            "text": shown_error(output.error, shows_pii=shows_pii),
             "url": route_url("warehouse_output:output", space, warehouse_id=output.source.public_id),
         }
-        for output in failed.filter(state=OutputRun.State.FAILED).order_by("source__name")[:SHOWN]
+        for output in failing_outputs(space.pk)[:SHOWN]
     ]

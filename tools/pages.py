@@ -333,6 +333,7 @@ PAGES = [
     Page(name="alert", path="/s/{space}/alerts/{alert}/"),
     Page(name="alert-read-only", path="/s/{space}/alerts/{alert}/", who=VIEWER),
     Page(name="destination-alerts", path="/s/{space}/alerts/destinations/{refusing}/"),
+    Page(name="warehouse-alerts", path="/s/{space}/alerts/warehouses/{output_warehouse}/"),
     Page(name="audience-alerts", path="/s/{space}/alerts/audiences/{audience}/"),
     Page(name="settings-general", path=SETTINGS),
     Page(name="settings-sources", path=SETTINGS + "sources/"),

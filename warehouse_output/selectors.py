@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from delivery.models import EngageSource
 from engine.traits.schedules import Schedule, read_schedule
@@ -30,6 +30,22 @@ def schemas_of(output: WarehouseOutput) -> list[str]:
 
 def runs_of(output: WarehouseOutput) -> QuerySet[OutputRun]:
     return output.runs.order_by("-id")
+
+
+def failing_outputs(space_id: int) -> QuerySet[WarehouseOutput]:
+    """Outputs whose calls do not get into the warehouse, by name, each with `error`: the last run that ended failed.
+
+    A run that is under way, or that a person cancelled, says nothing yet. `error` may quote rows.
+    """
+    ended = OutputRun.objects.filter(output=OuterRef("pk"), state__in=[State.DONE, State.FAILED]).order_by("-id")
+    rows = WarehouseOutput.objects.filter(space_id=space_id, is_enabled=True).select_related("source")
+    found = rows.annotate(state=Subquery(ended.values("state")[:1]), error=Subquery(ended.values("error")[:1]))
+    failed: QuerySet[WarehouseOutput] = found.filter(state=State.FAILED).order_by("source__name")
+    return failed
+
+
+def shown_error(error: str, *, shows_pii: bool) -> str:
+    return error if shows_pii or not error else HIDDEN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +100,7 @@ class ShownRun:
 
 
 def shown_run(run: OutputRun, *, shows_pii: bool) -> ShownRun:
-    return ShownRun(run=run, error=run.error if shows_pii or not run.error else HIDDEN)
+    return ShownRun(run=run, error=shown_error(run.error, shows_pii=shows_pii))
 
 
 def latest_runs(output: WarehouseOutput, *, shows_pii: bool) -> list[ShownRun]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 
-from alerts.models import AlertEvent, AlertRule, AlertSeen
+from alerts.models import TARGETS, AlertEvent, AlertRule, AlertSeen
 from audiences.models import Audience
 from destinations.models import Destination
 from spaces.models import Space, User
+from traits.models import WarehouseSource
 
 IN_THE_BELL = 8
 MOST_COUNTED = 99
@@ -24,34 +25,20 @@ class Bell:
     last_id: int
 
 
-def rules_of(
-    space: Space, *, destination: Destination | None = None, audience: Audience | None = None
-) -> QuerySet[AlertRule]:
-    """Rules of the space, those that fire first; with a destination or audience those that watch it."""
-    rows: QuerySet[AlertRule] = AlertRule.objects.in_space(space).select_related(
-        "destination", "audience", "source", "created_by", "space"
-    )
-    if destination is not None:
-        rows = rows.filter(destination=destination)
-    if audience is not None:
-        rows = rows.filter(audience=audience)
-    return rows.order_by("-is_firing", "-id")
+def rules_of(space: Space, **watched: Destination | Audience | WarehouseSource) -> QuerySet[AlertRule]:
+    """Rules of the space, those that fire first; with `destination`, `audience` or `warehouse` those that watch it."""
+    rows: QuerySet[AlertRule] = AlertRule.objects.in_space(space).select_related(*TARGETS, "created_by", "space")
+    return rows.filter(**watched).order_by("-is_firing", "-id")
 
 
 def find_rule(space: Space, public_id: str) -> AlertRule | None:
     return rules_of(space).filter(public_id=public_id.replace("\0", "")).first()
 
 
-def history_of(
-    space: Space, *, destination: Destination | None = None, audience: Audience | None = None
-) -> QuerySet[AlertEvent]:
-    """What fired and was resolved; newest first when paged by id."""
+def history_of(space: Space, **watched: Destination | Audience | WarehouseSource) -> QuerySet[AlertEvent]:
+    """What fired and was resolved, of rules as in `rules_of`; newest first when paged by id."""
     rows: QuerySet[AlertEvent] = AlertEvent.objects.in_space(space).select_related("rule").prefetch_related("messages")
-    if destination is not None:
-        rows = rows.filter(Q(rule__destination=destination))
-    if audience is not None:
-        rows = rows.filter(Q(rule__audience=audience))
-    return rows
+    return rows.filter(**{f"rule__{name}": one for name, one in watched.items()})
 
 
 def bell(space: Space, user: User) -> Bell:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from alerts import kinds
-from alerts.models import AlertEvent, AlertMessage, AlertRule
+from alerts.models import TARGETS, AlertEvent, AlertMessage, AlertRule, Kind
 from alerts.tasks import send_messages
 from common.tasks import enqueue
 
@@ -38,7 +38,7 @@ def evaluate(rule_id: int, *, now: datetime) -> AlertEvent | None:
     """Look at one rule; the event when its state changed. A rule that somebody else holds is left to them."""
     rule = (
         AlertRule.objects.select_for_update(skip_locked=True, of=("self",))
-        .select_related("space", "destination", "audience", "source")
+        .select_related("space", *TARGETS)
         .filter(pk=rule_id, is_enabled=True)
         .first()
     )
@@ -88,4 +88,8 @@ def path_of(rule: AlertRule) -> str:
         return reverse("destinations:detail", kwargs={"space": space, "destination_id": rule.destination.public_id})
     if rule.source is not None:
         return reverse("spaces:source", kwargs={"space": space, "source_id": rule.source.public_id})
+    if rule.warehouse is not None:
+        return reverse("warehouse_output:output", kwargs={"space": space, "warehouse_id": rule.warehouse.public_id})
+    if rule.kind == Kind.WAREHOUSE_FAILED:
+        return reverse("traits:warehouses", kwargs={"space": space})
     return reverse("delivery:overview", kwargs={"space": space})

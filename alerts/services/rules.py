@@ -12,7 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 
 from alerts.kinds import KINDS, KindFacts
-from alerts.models import AlertMessage, AlertRule, Direction, Kind
+from alerts.models import TARGETS, AlertMessage, AlertRule, Direction, Kind
 from alerts.tasks import evaluate
 from common.errors import FieldError, InvalidError, NotAllowedError
 from common.secrets import decrypt, encrypt
@@ -23,7 +23,6 @@ from spaces.models import Member, Role, Space, User
 MOST_EMAILS = 10
 LONGEST_HOURS = 24 * 14
 CHANGEABLE = ("threshold", "direction", "hours", "least", "emails", "webhook_url", "in_app", "is_enabled")
-TARGETS = ("destination", "audience", "source")
 WHOM = "Say whom to tell: an e-mail address, a webhook, or the bell in the app."
 
 
@@ -115,9 +114,7 @@ def state(rule: AlertRule) -> dict[str, Any]:
 
 def _lock(rule: AlertRule) -> AlertRule:
     locked: AlertRule = (
-        AlertRule.objects.select_for_update(of=("self",))
-        .select_related("space__workspace", "destination", "audience", "source")
-        .get(pk=rule.pk)
+        AlertRule.objects.select_for_update(of=("self",)).select_related("space__workspace", *TARGETS).get(pk=rule.pk)
     )
     return locked
 

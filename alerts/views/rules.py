@@ -1,4 +1,4 @@
-"""Alert rules of a space, of a destination, of an audience; making and changing them; history and the bell."""
+"""Alert rules of a space, and of what they watch; making and changing them; history and the bell."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from alerts.forms import AlertForm
 from alerts.kinds import KINDS, KindFacts
-from alerts.models import AlertRule, Kind
+from alerts.models import TARGETS, AlertRule, Kind
 from alerts.selectors import alerts as selectors
 from alerts.services import rules as services
 from audiences.views.audiences import audience_context, get_audience
 from common.keyset import keyset_page
 from destinations.views.common import get_destination, page_context
 from spaces.access import SpaceRequest, space_view
+from traits.services.warehouses import get_warehouse
+from traits.views.warehouses import warehouse_tabs
 
 TABS = (("list", "Rules"), ("history", "History"))
 PAGE_SIZE = 50
@@ -96,10 +98,27 @@ def of_audience(request: SpaceRequest, audience_id: str) -> HttpResponse:
 
 
 @space_view()
+@require_GET
+def of_warehouse(request: SpaceRequest, warehouse_id: str) -> HttpResponse:
+    """The Alerts tab of a warehouse."""
+    source = get_warehouse(request.space, warehouse_id)
+    if source is None:
+        raise Http404("This space has no such warehouse.")
+    shown = {
+        "source": source,
+        "tabs": warehouse_tabs(request, source, "alerts:warehouse"),
+        "rows": _rows(request, selectors.rules_of(request.space, warehouse=source)),
+        "events": selectors.history_of(request.space, warehouse=source).order_by("-id")[:20],
+        "new_query": urlencode({"warehouse": source.public_id}),
+    }
+    return render(request, "alerts/warehouse_alerts.html", shown)
+
+
+@space_view()
 @require_http_methods(["GET", "POST"])
 def rule_new(request: SpaceRequest) -> HttpResponse:
-    """Without `?kind=` the kinds to choose from; with one its form. `destination`, `audience`, `source` are chosen."""
-    given = {name: request.GET.get(name, "") for name in ("destination", "audience", "source")}
+    """Without `?kind=` the kinds to choose from; with one its form. What TARGETS name is chosen."""
+    given = {name: request.GET.get(name, "") for name in TARGETS}
     facts = _facts(request.GET.get("kind", ""))
     if facts is None:
         kept = {name: value for name, value in given.items() if value}

@@ -17,6 +17,7 @@ from engage_admin.problems import problems
 from profiles.models import Profile
 from spaces.models import Space, User
 from tests import factories
+from traits.selectors.sql import HIDDEN
 from traits.tests.warehouses import make_postgresql
 from warehouse_output.models import OutputRun, WarehouseOutput
 
@@ -90,10 +91,14 @@ def test_a_warehouse_that_does_not_take_the_calls_is_a_problem_until_it_does(spa
     )
     run = OutputRun.objects.create(space=space, output=output, trigger="person", state="failed", error="It is full.")
 
-    [problem] = problems(space, now=timezone.now())
-    OutputRun.objects.create(space=space, output=output, trigger="person", state="done")
+    [problem] = problems(space, now=timezone.now(), shows_pii=True)
+    [hidden] = problems(space, now=timezone.now())
+    OutputRun.objects.create(space=space, output=output, trigger="person", state="running")
+    assert len(titles(space)) == 1
+    OutputRun.objects.update(state="done")
 
     assert (problem["title"], problem["text"]) == (f"Engage's calls do not get into {output.name}", run.error)
+    assert hidden["text"] == HIDDEN
     assert problem["url"].endswith(f"/settings/warehouses/{output.public_id}/output/")
     assert titles(space) == []
 

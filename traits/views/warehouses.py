@@ -19,8 +19,12 @@ from traits.warehouse_forms import WarehouseForm
 from traits.warehouses.catalog import CONNECTORS, connector_of
 from traits.warehouses.interface import WarehouseError
 
-# (route, label); the second is the page of an app above.
-TABS = (("traits:warehouse", "Settings"), ("warehouse_output:output", "Engage's calls"))
+# (route, label); all but the first are pages of apps above.
+TABS = (
+    ("traits:warehouse", "Settings"),
+    ("warehouse_output:output", "Engage's calls"),
+    ("alerts:warehouse", "Alerts"),
+)
 
 
 def _source(request: SpaceRequest, public_id: str) -> WarehouseSource:
