@@ -65,8 +65,15 @@ def test_what_was_added_since_is_added_and_all_leave(space: Space) -> None:
     assert entries(connection) == [("email", "a@x.com", False), ("email", "b@x.com", False)]
 
 
-def test_a_bare_user_id_is_no_entry_and_is_told(space: Space) -> None:
-    connection = list_connection(space, "google_ads_remarketing_lists")
+@pytest.mark.parametrize(
+    ("connector", "finds"),
+    [
+        ("google_ads_remarketing_lists", "Google Ads Remarketing Lists finds people by: email, android.idfa, ios.idfa"),
+        ("marketo_static_lists", "Marketo Static Lists finds people by: email"),
+    ],
+)
+def test_a_bare_user_id_is_no_entry_and_is_told(space: Space, connector: str, finds: str) -> None:
+    connection = list_connection(space, connector)
     profile = make_profile(space=space, ids=[("user_id", "U1")])
 
     emit(space, profile, True)
@@ -77,8 +84,7 @@ def test_a_bare_user_id_is_no_entry_and_is_told(space: Space) -> None:
         (
             "filtered",
             "NO_IDENTIFIER",
-            "The profile has none of the identifiers that Google Ads Remarketing Lists finds people by: email, "
-            "android.idfa, ios.idfa. It is sent when it gains one.",
+            f"The profile has none of the identifiers that {finds}. It is sent when it gains one.",
         )
     ]
 

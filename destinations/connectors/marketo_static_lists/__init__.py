@@ -49,4 +49,5 @@ definition = DestinationDefinition(
     # Few large files: Marketo queues ten imports. More people than these take too much memory at once.
     batch_size=50_000,
     identifiers="email; one list entry for each. Send Track has to be on, with the default event names.",
+    entry_identifiers=("email",),
 )
