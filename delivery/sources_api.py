@@ -81,7 +81,7 @@ class SourceConnectionList(SourceConnectionView):
         responses={201: SourceConnectionSerializer},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
-        """Connect an event destination: it gets every event from now on. List destinations are refused."""
+        """Connect an event destination to get every event from now on. Lists, and what audiences use, are refused."""
         source = self.source()
         sent = SourceConnectionInput(data=request.data)
         sent.is_valid(raise_exception=True)

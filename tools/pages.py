@@ -418,8 +418,9 @@ def places(product: Product) -> Places:
     warehouses = make_warehouses(product, api)
     made = make_journeys(product, api, destination=crm["id"])
     fed = api("POST", "sources/", {"name": "Shop server"})
-    for one in (crm, refused):
-        api("POST", f"sources/{fed['id']}/connections/", {"destination": one["id"]})
+    taking = {"connector": "webhook", "settings": {"url": f"{product.url}/echo/{slug}-orders"}, "enabled": True}
+    for one in (taking | {"name": "Order service"}, refusing | {"name": "Stock service (refuses)"}):
+        api("POST", f"sources/{fed['id']}/connections/", {"destination": api("POST", "destinations/", one)["id"]})
     replay = api("POST", "replays/", {"destination": refused["id"], "reason": "400", "rate": 20})
     alert = api("POST", "alerts/", {"kind": "delivery_rate", "destination": refused["id"], "least": 1, "hours": 24})
     api("POST", "alerts/", {"kind": "audience_size", "audience": audience["id"]})

@@ -19,6 +19,7 @@ from common.errors import ConflictError, ProductError
 from delivery.forms import ConnectionForm
 from delivery.models import Connection
 from delivery.services import connections as delivery_connections
+from delivery.services.attachments import space_refusals
 from delivery.services.samples import connected_of, tester_url
 from destinations import catalog
 from destinations.models import Destination
@@ -49,10 +50,13 @@ def choose(request: SpaceRequest, audience_id: str) -> HttpResponse:
     audience = get_audience(request, audience_id)
     query = request.GET.get("q", "").strip().lower()
     found: dict[str, list[dict[str, Any]]] = {"event": [], "list": []}
-    for destination in connectable(audience):
+    offered = connectable(audience)
+    refused = space_refusals(offered)
+    for destination in offered:
         definition = catalog.definition(destination.connector)
         if definition is not None and query in f"{destination.name} {definition.name}".lower():
-            found[definition.kind].append({"destination": destination, "definition": definition})
+            refusal = refused.get(destination.pk, "")
+            found[definition.kind].append({"destination": destination, "definition": definition, "refusal": refusal})
     context = audience_context(request, audience, "overview") | {"found": found, "q": request.GET.get("q", "")}
     return render(request, "audiences/connection_choose.html", context)
 

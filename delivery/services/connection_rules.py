@@ -8,6 +8,7 @@ from common.errors import FieldError
 from delivery.models import Connection
 from delivery.selectors.identifier_types import identifier_types
 from delivery.services import activation
+from delivery.services.attachments import space_refusals
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
 from profiles.models import ACCOUNTS
@@ -35,6 +36,9 @@ def _destination_problems(connection: Connection, definition: DestinationDefinit
     if definition.kind == "list" and connection.computation_class == "trait":
         detail = f"{definition.name} takes lists of people, and a trait is not one. Choose an event destination."
         errors.append(FieldError(path="/destination", code="trait_to_list", detail=detail))
+    if connection.pk is None and (refusal := space_refusals([connection.destination])):
+        detail = refusal[connection.destination_id]
+        errors.append(FieldError(path="/destination", code="on_source", detail=detail))
     return errors
 
 

@@ -2,7 +2,7 @@
 
 A source holds one instance of a connector, since the instances share their name in `integrations`. Destinations are
 placed when somebody looks or a call is emitted: the first source without an instance of the same connector takes it,
-also one that a deleted destination left.
+also one that a deleted destination left. A destination that an ordinary source feeds is on none.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from common.locks import LockClass
 from delivery.models import EngageSource, EngageSourceMember
+from delivery.services.attachments import fed_by_sources
 from destinations import catalog
 from destinations.models import Destination
 from spaces.models import Space
@@ -117,16 +118,21 @@ def _detach(space: Space) -> None:
 
 def _unplaced(space: Space) -> Sequence[Destination]:
     return list(
-        Destination.objects.in_space(space).filter(deleted_at=None, engage_member=None).order_by("created_at", "pk")
+        Destination.objects.in_space(space)
+        .filter(deleted_at=None, engage_member=None)
+        .exclude(pk__in=fed_by_sources().values("destination_id"))
+        .order_by("created_at", "pk")
     )
 
 
 def _members(space: Space) -> list[Member]:
     rows = EngageSourceMember.objects.filter(
         source__space=space, detached_at=None, destination__deleted_at=None
-    ).values_list("destination_id", "source_id", "connector", "attached_at")
+    ).exclude(destination_id__in=fed_by_sources().values("destination_id"))
     found = []
-    for destination_id, source_id, connector, attached_at in rows.order_by("source_id", "destination_id"):
+    for destination_id, source_id, connector, attached_at in rows.order_by("source_id", "destination_id").values_list(
+        "destination_id", "source_id", "connector", "attached_at"
+    ):
         definition = catalog.definition(connector)
         name = definition.name if definition is not None else connector
         found.append(Member(destination_id, source_id, connector, name, attached_at))

@@ -6,10 +6,13 @@ happens to these, apart from how they come about (`source_calls`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import transaction
 
 from common.errors import ConflictError, FieldError
 from delivery.models import SOURCE, Connection
+from delivery.services import attachments
 from delivery.services.connections import ConnectionNotValidError, state
 from destinations import catalog
 from destinations.models import Destination
@@ -24,13 +27,13 @@ MOST_INSTANCES = 25
 def connect_source(*, source: Source, destination: Destination, actor: User | None) -> Connection:
     """Send every event of the source to the destination from now on; what was received before is not sent.
 
-    ConnectionNotValidError at /destination: it takes lists, or its connector is not installed. ConflictError: already
-    connected, deleted, of another space, or the 26th of its kind.
+    ConnectionNotValidError at /destination: `refusals`. ConflictError: already connected, deleted, of another space, or
+    the 26th of its kind.
     """
     locked = Destination.objects.select_for_update(no_key=True).filter(pk=destination.pk, deleted_at=None).first()
     if locked is None or locked.space_id != source.space_id:
         raise ConflictError("This destination was deleted. Choose another one.")
-    if problem := refusal(locked):
+    if problem := refusals([locked]).get(locked.pk):
         raise ConnectionNotValidError(problem, [FieldError(path="/destination", code="unsupported", detail=problem)])
     Source.objects.select_for_update(no_key=True).get(pk=source.pk)
     taken = connections_of_source(source)
@@ -53,8 +56,13 @@ def connect_source(*, source: Source, destination: Destination, actor: User | No
     return connection
 
 
-def refusal(destination: Destination) -> str:
-    """Why a source cannot feed the destination, "" when it can."""
+def refusals(destinations: Collection[Destination]) -> dict[int, str]:
+    """Why sources cannot feed these destinations, by primary key; those that they can feed are missing."""
+    found = {one.pk: problem for one in destinations if (problem := _kind_refusal(one))}
+    return attachments.source_refusals(destinations) | found
+
+
+def _kind_refusal(destination: Destination) -> str:
     definition = catalog.definition(destination.connector)
     if definition is None:
         return f"This installation has no connector {destination.connector!r}. Choose another destination."
@@ -73,7 +81,7 @@ def connections_of_source(source: Source) -> list[Connection]:
 
 
 def others(source: Source) -> list[Destination]:
-    """Destinations of the space that are not connected to the source, by name; `refusal` says which cannot be."""
+    """Destinations of the space that are not connected to the source, by name; `refusals` says which cannot be."""
     taken = [one.destination_id for one in connections_of_source(source)]
     rows = Destination.objects.in_space(source.space).filter(deleted_at=None).exclude(pk__in=taken)
     return list(rows.order_by("name"))

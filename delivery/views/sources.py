@@ -13,7 +13,7 @@ from common.errors import ProductError
 from delivery.models import Connection
 from delivery.selectors import books
 from delivery.services import connections as services
-from delivery.services.source_connections import connect_source, connections_of_source, others, refusal
+from delivery.services.source_connections import connect_source, connections_of_source, others, refusals
 from delivery.views.common import calls_url
 from delivery.views.pages import equation
 from destinations import catalog
@@ -85,6 +85,8 @@ def _back(source: Source) -> HttpResponse:
 def _shown(request: SpaceRequest, source: Source, problem: str) -> dict[str, Any]:
     connected = connections_of_source(source)
     counted = books.books_of(connected)
+    offered = others(source)
+    refused = refusals(offered)
     return {
         "source": source,
         "problem": problem,
@@ -101,8 +103,8 @@ def _shown(request: SpaceRequest, source: Source, problem: str) -> dict[str, Any
             for one in connected
         ],
         "others": [
-            {"destination": one, "definition": catalog.definition(one.connector), "refusal": refusal(one)}
-            for one in others(source)
+            {"destination": one, "definition": catalog.definition(one.connector), "refusal": refused.get(one.pk, "")}
+            for one in offered
         ],
     }
 

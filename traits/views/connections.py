@@ -14,6 +14,7 @@ from django_htmx.http import trigger_client_event
 from common.errors import ConflictError, ProductError
 from delivery.models import Connection
 from delivery.services import connections as delivery_connections
+from delivery.services.attachments import space_refusals
 from delivery.services.samples import connected_of, tester_url
 from destinations import catalog
 from destinations.views.mappings import action_choices
@@ -51,9 +52,11 @@ def choose(request: SpaceRequest, trait_id: str) -> HttpResponse:
     """The space's event destinations that this trait is not connected to; lists cannot be chosen (F065)."""
     trait = get_trait(request, trait_id)
     query = request.GET.get("q", "").strip().lower()
+    offered = connectable(trait)
+    refused = space_refusals(offered)
     found = [
-        {"destination": destination, "definition": definition}
-        for destination in connectable(trait)
+        {"destination": destination, "definition": definition, "refusal": refused.get(destination.pk, "")}
+        for destination in offered
         if (definition := catalog.definition(destination.connector)) is not None
         and query in f"{destination.name} {definition.name}".lower()
     ]
