@@ -99,7 +99,7 @@ PAGES = [
         act=sheet_tab("Event tester", "tester.send", then="lifecycle.result"),
         image="event-tester",
     ),
-    Page(name="audience-sheet-recent", path=SHEET, act=sheet_tab("Recent", then="connection.recent")),
+    Page(name="audience-sheet-recent", path=SHEET, act=sheet_tab("Recent", then="delivery.recent")),
     Page(
         name="audience-sheet-customized",
         path=SHEET,
