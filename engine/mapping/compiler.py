@@ -152,10 +152,14 @@ def _if(writer: Writer, options: Any, at: str, body: Body, raw: bool) -> Written
         return writer.failure('@if needs "exists" or "blank".', at)
     test = "exists" if "exists" in options else "blank"
     value = writer.name("v")
-    tested = writer.expression(options[test], pointer(at, test), body, raw=False).code
-    if test == "exists":
+    pieces = event_path(options[test]["@path"]) if _is_path(options[test]) else ()
+    if test == "exists" and pieces:
+        condition = writer.exists(pieces, body, value)
+    elif test == "exists":
+        tested = writer.expression(options[test], pointer(at, test), body, raw=False).code
         condition = f"({value} := {tested}) is not U and {value} is not None"
     else:
+        tested = writer.expression(options[test], pointer(at, test), body, raw=False).code
         condition = f"{writer.constant(directives.is_not_blank)}({value} := {tested})"
     nothing = Written("U")
     if test == "exists" and options.get("then") == options["exists"] and _is_path(options["exists"]):

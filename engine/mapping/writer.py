@@ -17,7 +17,7 @@ from engine.mapping.paths import walk
 from engine.mapping.validate import DEPTH_LIMIT, METADATA
 
 # Python's parser gives up on deeply nested parentheses; deeper nodes go to functions of their own.
-_INLINE_LEVELS = 8
+_INLINE_LEVELS = 16
 _EXACT_INTEGER = 2**63
 
 
@@ -36,7 +36,7 @@ class Body:
     name: str
     is_event: bool
     lines: list[str] = field(default_factory=list)
-    containers: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
+    containers: dict[tuple[str, ...], tuple[str, str, str]] = field(default_factory=dict)
     level: int = 0
 
 
@@ -63,8 +63,9 @@ class Writer:
         head = [f"def {body.name}(p):"]
         if not is_event:
             head.append("    is_dict = type(p) is dict")
-        for path, (container, is_dict) in body.containers.items():
+        for path, (container, is_dict, is_there) in body.containers.items():
             head.append(f"    {container} = {self._container(path, body)}")
+            head.append(f"    {is_there} = {container} is not EMPTY")
             head.append(f"    {is_dict} = type({container}) is dict")
         self.functions.append("\n".join([*head, *body.lines, f"    return {result}\n"]))
         return body.name
@@ -115,28 +116,41 @@ class Writer:
         """The value at a path of the argument. The containers on the way are read once, at the function's start."""
         if not pieces:
             return "p"
-        *containers, last = pieces
+        *_, last = pieces
+        holder, is_dict, _is_there = self._holder(pieces, body)
+        if not is_dict:
+            return f"p.get({last!r}, U)"
+        return f"({holder}.get({last!r}, U) if {is_dict} else walk({holder}, ({last!r},)))"
+
+    def exists(self, pieces: tuple[str, ...], body: Body, value: str) -> str:
+        """A condition: whether something is at a path; then it is in the variable `value`.
+
+        Most paths of a mapping lead nowhere in most events, so what fails does so early.
+        """
+        *_, last = pieces
+        holder, is_dict, is_there = self._holder(pieces, body)
+        found = f"p.get({last!r})"
+        if is_dict:
+            found = f"{holder}.get({last!r}) if {is_dict} else walk({holder}, ({last!r},))"
+        guard = f"{is_there} and " if is_there else ""
+        return f"{guard}({value} := {found}) is not None and {value} is not U"
+
+    def _holder(self, pieces: tuple[str, ...], body: Body) -> tuple[str, str, str]:
+        """The variable that a path is read from, those that tell whether it is an object and there; "" for surely."""
         for length in range(1, len(pieces)):
             path = pieces[:length]
             if path not in body.containers:
-                body.containers[path] = (self.name("c"), self.name("d"))
-        if containers:
-            holder, is_dict = body.containers[pieces[:-1]]
-        elif body.is_event:
-            return f"p.get({last!r}, U)"
-        else:
-            holder, is_dict = "p", "is_dict"
-        return f"({holder}.get({last!r}, U) if {is_dict} else walk({holder}, ({last!r},)))"
+                body.containers[path] = (self.name("c"), self.name("d"), self.name("h"))
+        if len(pieces) > 1:
+            return body.containers[pieces[:-1]]
+        return "p", "" if body.is_event else "is_dict", ""
 
     def _container(self, path: tuple[str, ...], body: Body) -> str:
         # A missing container becomes an empty one: what is looked up in it is missing, and no call is needed.
         *_, last = path
-        if len(path) > 1:
-            holder, is_dict = body.containers[path[:-1]]
-        elif body.is_event:
+        holder, is_dict, _is_there = self._holder(path, body)
+        if not is_dict:
             return f"p.get({last!r}, EMPTY)"
-        else:
-            holder, is_dict = "p", "is_dict"
         return f"{holder}.get({last!r}, EMPTY) if {is_dict} else walk({holder}, ({last!r},))"
 
     def _scalar(self, value: Any) -> str:
