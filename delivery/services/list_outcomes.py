@@ -20,39 +20,41 @@ from destinations.kit.verdicts import Verdict
 
 POSTPONED_SECONDS = 60
 
-# Entries that were delivered alike differ by their id alone, which spares PostgreSQL most of the reading.
+# Nearly all entries of a run were delivered alike. They are told by their ids alone: one walk over the index finds all.
 ALIKE = """
-SELECT i, %s::smallint AS attempts, 'delivered' AS outcome, NULL::text AS reason, NULL::text AS detail,
-    %s::smallint AS status, CASE WHEN i = %s THEN %s ELSE %s END AS exchange
-FROM unnest(%s::bigint[]) AS i
+DELETE FROM list_change c
+WHERE c.connection_id = %(connection)s AND c.id = ANY(%(ids)s::bigint[])
+RETURNING c.*, %(attempts)s::smallint AS tried, 'delivered' AS outcome, NULL::text AS reason, NULL::text AS detail,
+    %(status)s::smallint AS status, CASE WHEN c.id = %(holder)s THEN %(exchange)s ELSE %(reference)s END AS exchange
 """
 EACH = """
-SELECT * FROM json_to_recordset(%s::json) AS g(i bigint, attempts smallint, outcome text, reason text, detail text,
+DELETE FROM list_change c
+USING json_to_recordset(%(rows)s::json) AS g(i bigint, attempts smallint, outcome text, reason text, detail text,
     status smallint, exchange text)
+WHERE c.space_id = %(space)s AND c.connection_id = %(connection)s AND c.id = g.i
+RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status, g.exchange
 """
 FINISH = """
-WITH given AS ({given}), gone AS (
-    DELETE FROM list_change c USING given g
-    WHERE c.space_id = %s AND c.connection_id = %s AND c.id = g.i
-    RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status, g.exchange
-), logged AS (
+WITH gone AS ({gone}), logged AS (
     INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
         created_at, attempts, outcome, reason, detail, status, entry, duration_ms, exchange, finished_at)
-    SELECT space_id, id, %s, connection_id, profile_id, message_id, CASE WHEN is_add THEN 'add' ELSE 'remove' END,
-        payload, changed_at, tried, outcome, reason, detail, status, json_build_array(id_type, id_value)::text,
-        %s, exchange, %s
-    FROM gone RETURNING outcome, reason, kind, created_at
+    SELECT space_id, id, %(destination)s, connection_id, profile_id, message_id,
+        CASE WHEN is_add THEN 'add' ELSE 'remove' END, payload, changed_at, tried, outcome, reason, detail, status,
+        json_build_array(id_type, id_value)::text, %(duration)s, exchange, %(now)s
+    FROM gone
 ), added AS (
     INSERT INTO list_member (space_id, connection_id, profile_id, id_type, id_value, added_at)
-    SELECT space_id, connection_id, profile_id, id_type, id_value, %s FROM gone WHERE outcome = 'delivered' AND is_add
+    SELECT space_id, connection_id, profile_id, id_type, id_value, %(now)s
+    FROM gone WHERE outcome = 'delivered' AND is_add
     ON CONFLICT (space_id, connection_id, profile_id, id_type, id_value) DO UPDATE SET added_at = excluded.added_at
 ), removed AS (
     DELETE FROM list_member m USING gone g
     WHERE g.outcome = 'delivered' AND NOT g.is_add AND m.space_id = g.space_id AND m.connection_id = g.connection_id
       AND m.profile_id = g.profile_id AND m.id_type = g.id_type AND m.id_value = g.id_value
 )
-SELECT outcome, coalesce(reason, ''), kind, date_bin('5 minutes', created_at, '2000-01-01 00:00:00+00'), count(*)
-FROM logged GROUP BY 1, 2, 3, 4
+SELECT outcome, coalesce(reason, ''), CASE WHEN is_add THEN 'add' ELSE 'remove' END,
+    date_bin('5 minutes', changed_at, '2000-01-01 00:00:00+00'), count(*)
+FROM gone GROUP BY 1, 2, 3, 4
 """
 RETRY = """
 UPDATE list_change c SET attempts = g.attempts, first_attempt_at = g.first_attempt_at,
@@ -223,10 +225,15 @@ def record(results: Sequence[EntryResult], *, sync: ListSync, connection: Connec
     with transaction.atomic(), database.cursor() as cursor:
         counts: list[Count] = []
         counted: list[Tally] = []
-        for given, parameters in _given(finished, exchange):
-            cursor.execute(
-                FINISH.format(given=given), [*parameters, *mine, connection.destination_id, duration, now, now]
-            )
+        about = {
+            "space": connection.space_id,
+            "connection": connection.pk,
+            "destination": connection.destination_id,
+            "duration": duration,
+            "now": now,
+        }
+        for gone, parameters in _gone(finished, exchange):
+            cursor.execute(FINISH.format(gone=gone), about | parameters)
             for outcome, reason, kind, created_at, calls in cursor.fetchall():
                 counts.append(Count.of(connection, outcome, reason=reason, calls=calls))
                 counted.append(
@@ -244,7 +251,7 @@ def record(results: Sequence[EntryResult], *, sync: ListSync, connection: Connec
         )
 
 
-def _given(finished: Sequence[EntryResult], exchange: str | None) -> Iterator[tuple[str, list[Any]]]:
+def _gone(finished: Sequence[EntryResult], exchange: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """What FINISH takes, as few statements and as little text as will do: (query, its parameters)."""
     alike: dict[tuple[int, int | None], list[int]] = {}
     each: list[dict[str, Any]] = []
@@ -256,11 +263,21 @@ def _given(finished: Sequence[EntryResult], exchange: str | None) -> Iterator[tu
     holder = finished[0].entry.id if finished else 0
     reference = None if exchange is None else str(holder)
     for (attempts, status), ids in alike.items():
-        yield ALIKE, [attempts, status, holder, exchange, reference, ids]
+        yield (
+            ALIKE,
+            {
+                "ids": ids,
+                "attempts": attempts,
+                "status": status,
+                "holder": holder,
+                "exchange": exchange,
+                "reference": reference,
+            },
+        )
     if each:
         for row in each:
             row["exchange"] = exchange if row["i"] == holder else reference
-        yield EACH, [_json(each)]
+        yield EACH, {"rows": _json(each)}
 
 
 def _kept_once(rows: list[dict[str, Any]], exchange: str | None) -> list[dict[str, Any]]:
