@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from destinations.config import DestinationConfig
-from destinations.kit.batches import chunks
+from destinations.config import CompiledMapping, DestinationConfig
+from destinations.kit.contexts import list_of
 from destinations.kit.conversation import Tokens, converse, item_verdicts
-from destinations.kit.definition import Audience, Context, ListEntry
+from destinations.kit.definition import Audience, Context, Item, ListEntry
 from destinations.kit.http import AnyResponse, Request
+from destinations.kit.membership import membership, personas
 from destinations.kit.verdicts import DELIVERED, Verdict
-from destinations.pipeline import Call, mapped_call, run_batch
+from destinations.pipeline import Call, mapped_payload, run_items
 from engine.filters.rules import apply_rules
 
 Conversation = Generator[Request, AnyResponse, tuple[Verdict, str]]
@@ -147,61 +149,120 @@ def _filtered(
     return passed, verdicts
 
 
+@dataclass(slots=True)
+class _Pile:
+    """Entries that a mapping sends together: their places among all entries, and what is sent of each."""
+
+    mapping: CompiledMapping
+    places: list[int] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+
+    def parts(self) -> Iterator[tuple[list[int], list[Item]]]:
+        """In pieces of the mapping's size and bytes."""
+        for begin, end in self._bounds():
+            items = self.items[begin:end]
+            if begin:
+                items = [msgspec.structs.replace(item, index=place) for place, item in enumerate(items)]
+            yield self.places[begin:end], items
+
+    def _bounds(self) -> Iterator[tuple[int, int]]:
+        size, most = max(1, self.mapping.batch_size), self.mapping.steering.batch_bytes
+        for start in range(0, len(self.items), size):
+            begin, end = start, min(start + size, len(self.items))
+            payloads = [item.payload for item in self.items[begin:end]]
+            # Encoding all at once is much quicker than one by one, and nearly always enough.
+            sizes = [_bytes(one) for one in payloads] if _bytes(payloads) > most else []
+            used = 0
+            for place, more in enumerate(sizes, start):
+                if used and used + more > most:
+                    yield begin, place
+                    begin, used = place, 0
+                used += more
+            yield begin, end
+
+
+def _bytes(value: Any) -> int:
+    return len(msgspec.json.encode(value))
+
+
 def _send_mapped(
     config: DestinationConfig, context: Context, entries: Sequence[ListEntry], tokens: Tokens | None
 ) -> BatchConversation:
     """Through the mappings of the destination: an entry goes by every enabled one whose trigger matches its event."""
     verdicts: list[Verdict] = [_unmatched(config)] * len(entries)
-    batches: dict[Any, list[tuple[int, Call]]] = {}
+    piles: dict[Hashable, _Pile] = {}
+    completion = _Completion(context)
     for place, entry in enumerate(entries):
-        event = _with_list(entry.event, context)
+        event = completion.of(entry.event)
+        about = personas(event)
         for mapping in config.enabled_mappings:
             if not mapping.matches(event):
                 continue
-            call = mapped_call(config, mapping, event, context.now)
-            if call.problem is not None:
-                verdicts[place] = _worse(verdicts[place], call.problem)
+            payload, problem = mapped_payload(mapping, event)
+            if problem is not None:
+                verdicts[place] = _worse(verdicts[place], problem)
+                continue
+            steering = mapping.steering
+            if mapping.batch_size:
+                values = [payload.get(key) for key in steering.batch_keys]
+                key: Hashable = (mapping.id, completion.key, msgspec.json.encode(values) if values else b"")
             else:
-                # Calls that cannot go together have no key: each is a batch of its own.
-                key = call.batch_key
-                batches.setdefault((place, mapping.id) if key is None else key, []).append((place, call))
-    for batch in batches.values():
-        for part in _parts(batch):
-            calls = [call for _place, call in part]
-            if calls[0].batch_key is None:
-                found = [(yield from calls[0].run(tokens))]
-            else:
-                found = yield from run_batch(calls, tokens)
-            for (place, _call), verdict in zip(part, found, strict=True):
+                key = (mapping.id, place)
+            pile = piles.get(key)
+            if pile is None:
+                pile = piles[key] = _Pile(mapping)
+            going = membership(event, about, steering.sync_mode)
+            pile.items.append(Item(index=len(pile.items), payload=payload, membership=going, event=event))
+            pile.places.append(place)
+    for pile in piles.values():
+        for places, items in pile.parts():
+            found = yield from _send_items(config, pile.mapping, items, context.now, tokens)
+            for place, verdict in zip(places, found, strict=True):
                 verdicts[place] = _worse(verdicts[place], verdict)
     return verdicts
 
 
-def _parts(batch: Sequence[tuple[int, Call]]) -> list[Sequence[tuple[int, Call]]]:
-    """A batch in pieces of the mapping's size and bytes."""
-    size, most = max(1, batch[0][1].batch_size), batch[0][1].batch_bytes
-    parts: list[Sequence[tuple[int, Call]]] = []
-    for chunk in chunks(batch, size):
-        begin = used = 0
-        for end, (_place, call) in enumerate(chunk):
-            more = call.payload_bytes
-            if used and used + more > most:
-                parts.append(chunk[begin:end])
-                begin, used = end, 0
-            used += more
-        parts.append(chunk[begin:])
-    return parts
+def _send_items(
+    config: DestinationConfig, mapping: CompiledMapping, items: list[Item], now: datetime | None, tokens: Tokens | None
+) -> BatchConversation:
+    assert config.definition is not None
+    first = items[0]
+    call = Call(mapping, config.definition, config.context(first.event, mapping, now=now), first.payload)
+    if not mapping.batch_size:
+        return [(yield from call.run(tokens))]
+    return (yield from run_items(call, items, tokens))
 
 
-def _with_list(event: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
-    """The event as an action expects it: with the id of the list and the settings of the audience."""
-    about = event.get("context") or {}
-    personas = {**(about.get("personas") or {})}
-    if context.external_audience_id:
-        personas["external_audience_id"] = context.external_audience_id
-    if context.audience_settings:
-        personas["audience_settings"] = dict(context.audience_settings)
-    return {**event, "context": {**about, "personas": personas}}
+class _Completion:
+    """Events as an action expects them: with the id of the list and the settings of the audience.
+
+    Neighbours nearly always share their `context` (the very object), which is then completed once. `key` tells lists
+    apart that must not go together.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._own: dict[str, Any] = {}
+        if context.external_audience_id:
+            self._own["external_audience_id"] = context.external_audience_id
+        if context.audience_settings:
+            self._own["audience_settings"] = dict(context.audience_settings)
+        self._seen: Any = None
+        self._completed: Mapping[str, Any] = {}
+        self.key = b""
+
+    def of(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        about = event.get("context")
+        if about is None or about is not self._seen:
+            self._seen = about
+            self._completed = self._complete(about or {})
+            self.key = msgspec.json.encode(list_of(self._completed["personas"]))
+        return event if self._completed is about else {**event, "context": self._completed}
+
+    def _complete(self, about: Mapping[str, Any]) -> Mapping[str, Any]:
+        known = about.get("personas") or {}
+        told = {**known, **self._own}
+        is_complete = known and msgspec.json.encode(told) == msgspec.json.encode(known)
+        return about if is_complete else {**about, "personas": told}
 
 
 def _unmatched(config: DestinationConfig) -> Verdict:

@@ -130,19 +130,25 @@ class Plan(msgspec.Struct, frozen=True):
 
 def run_batch(calls: Sequence[Call], tokens: Tokens | None = None) -> Generator[Request, AnyResponse, list[Verdict]]:
     """Send calls with one `batch_key` together; the verdicts are in their order."""
-    first = calls[0]
-    action = first.mapping.action if first.mapping else None
-    perform = action.perform_batch if action else first.definition.classic_batch
-    if perform is None:
-        raise ValueError("These calls cannot go together.")
     items = [
         Item(index=place, payload=call.payload, membership=call.context.membership, event=call.context.event)
         for place, call in enumerate(calls)
     ]
+    return (yield from run_items(calls[0], items, tokens))
+
+
+def run_items(
+    first: Call, items: list[Item], tokens: Tokens | None = None
+) -> Generator[Request, AnyResponse, list[Verdict]]:
+    """`run_batch` for calls that are items already; `first` is the call of the first item."""
+    action = first.mapping.action if first.mapping else None
+    perform = action.perform_batch if action else first.definition.classic_batch
+    if perform is None:
+        raise ValueError("These calls cannot go together.")
     verdict, result = yield from converse(
         lambda context: perform(context, items), first.context, auth=first.definition.auth, tokens=tokens
     )
-    return item_verdicts(verdict, result, len(calls))
+    return item_verdicts(verdict, result, len(items))
 
 
 def plan(
@@ -235,16 +241,19 @@ def mapped_call(
     """The call that a mapping of the destination makes for an event."""
     definition = config.definition
     assert definition is not None
-    context = config.context(event, mapping, now=now)
+    payload, problem = mapped_payload(mapping, event)
+    return Call(mapping, definition, config.context(event, mapping, now=now), payload, problem)
+
+
+def mapped_payload(mapping: CompiledMapping, event: Mapping[str, Any]) -> tuple[dict[str, Any], Verdict | None]:
+    """What a mapping makes of an event, or why it makes nothing of it."""
     if mapping.problem or mapping.resolver is None:
-        problem = Verdict(outcome="failed", code="MAPPING_FAILED", detail=f"{mapping.name}: {mapping.problem}")
-        return Call(mapping, definition, context, {}, problem)
+        return {}, Verdict(outcome="failed", code="MAPPING_FAILED", detail=f"{mapping.name}: {mapping.problem}")
     try:
-        return Call(mapping, definition, context, mapping.resolver.payload(event))
+        return mapping.resolver.payload(event), None
     except MappingProblem as error:
         detail = f"{mapping.name}: {error}"
-        problem = Verdict(outcome="failed", code="PAYLOAD_VALIDATION_FAILED", detail=detail, status=400)
-        return Call(mapping, definition, context, {}, problem)
+        return {}, Verdict(outcome="failed", code="PAYLOAD_VALIDATION_FAILED", detail=detail, status=400)
 
 
 def _mapping_stage(call: Call) -> Stage:

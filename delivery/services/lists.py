@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import msgspec
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
@@ -27,6 +26,7 @@ from delivery.models import Connection, FirstSync, ListSync
 from delivery.services import exchanges, list_outcomes, outbox, retries
 from delivery.services.breaker import Breaker
 from delivery.services.exchanges import Exchange
+from delivery.services.list_entries import list_entries
 from delivery.services.list_outcomes import Entry, EntryResult
 from delivery.services.rate import Cap, cap_for
 from delivery.services.recorder import Recorder
@@ -34,7 +34,7 @@ from delivery.services.repair import repair_asked
 from destinations import catalog, lists
 from destinations.config import DestinationConfig, load_config
 from destinations.kit.conversation import WAIT
-from destinations.kit.definition import Audience, Context, ListEntry
+from destinations.kit.definition import Audience, Context
 from destinations.kit.errors import NetworkError
 from destinations.kit.http import Request
 from destinations.kit.verdicts import Verdict
@@ -227,7 +227,7 @@ class _Run:
     def _send(self, batch: list[Entry]) -> list[Verdict]:
         """Send one batch; adds first, then removes, as the connector answers for them."""
         ordered = sorted(batch, key=lambda entry: not entry.is_add)
-        entries = [self._entry(entry) for entry in ordered]
+        entries = list_entries(ordered)
         adds = sum(1 for entry in ordered if entry.is_add)
         made: list[Exchange] = []
         conversation = lists.send_batch(
@@ -332,14 +332,4 @@ class _Run:
             settings=self.connection.settings,
             external_id=self.connection.external_audience_id,
             now=self._clock(),
-        )
-
-    def _entry(self, entry: Entry) -> ListEntry:
-        event = msgspec.json.decode(entry.payload)
-        return ListEntry(
-            message_id=entry.message_id,
-            id_type=entry.id_type,
-            id_value=entry.id_value,
-            event=event,
-            is_retry=entry.first_attempt_at is not None,
         )

@@ -24,13 +24,13 @@ def event_context(
     now: datetime | None = None,
 ) -> Context:
     about = personas(event)
-    audience_settings = about.get("audience_settings")
+    key, external_id, audience_settings = list_of(about)
     return Context(
         settings=settings,
         event=event,
-        audience_settings=audience_settings if isinstance(audience_settings, dict) else {},
-        external_audience_id=str(about.get("external_audience_id") or ""),
-        computation_key=str(about.get("computation_key") or ""),
+        audience_settings=audience_settings,
+        external_audience_id=external_id,
+        computation_key=key,
         membership=membership(event, about, steering.sync_mode),
         sync_mode=steering.sync_mode,
         matching_key=steering.matching_key,
@@ -39,4 +39,14 @@ def event_context(
         operator=operator or {},
         token=token,
         now=now,
+    )
+
+
+def list_of(about: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+    """Of `context.personas`: the key of the computation, the id of its list at the vendor, the audience's settings."""
+    settings = about.get("audience_settings")
+    return (
+        str(about.get("computation_key") or ""),
+        str(about.get("external_audience_id") or ""),
+        settings if isinstance(settings, dict) else {},
     )
