@@ -12,6 +12,7 @@ from destinations.views import (
     mapping_editor,
     mapping_fragments,
     mappings,
+    sampling,
     tester,
 )
 
@@ -33,6 +34,7 @@ urlpatterns = [
     path("destinations/", destinations.destination_list, name="list"),
     path("destinations/new/", destinations.catalog, name="catalog"),
     path("destinations/new/<slug:connector>/", destinations.destination_new, name="new"),
+    path("destinations/sample/", sampling.sample, name="sample"),
     path(ONE, destinations.destination, name="detail"),
     path(f"{ONE}settings/", destinations.destination_settings, name="settings"),
     path(f"{ONE}toggle/", destinations.destination_toggle, name="toggle"),

@@ -291,6 +291,11 @@ TRAIT_CONSUMERS = ["journeys.selectors.consumers.journeys_reading"]
 COMPUTATION_MEMBERS = ["audiences.selectors.connections.members_query"]
 # The newest calls made to a destination: mappings are tried with them.
 DESTINATION_CALLS = "delivery.selectors.recent_calls.recent_calls"
+# Messages and calls that a link names as the sample of a mapping: `(space, id) -> event or None`.
+SAMPLE_EVENTS = {
+    "received": "ingest.received.received_event",
+    "call": "delivery.selectors.recent_calls.call_event",
+}
 # What a trace tells of the computation behind a call.
 COMPUTATION_TRACERS = [
     "audiences.selectors.tracing.facts",

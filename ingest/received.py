@@ -176,6 +176,12 @@ def find_received(space: Space, message: str) -> Received | None:
     return None
 
 
+def received_event(space: Space, message: str) -> dict[str, Any] | None:
+    """What was received as the message "request.place", for the editor of mappings (settings.SAMPLE_EVENTS)."""
+    found = find_received(space, message)
+    return dict(found.event) if found is not None else None
+
+
 def issues_of(space: Space, received: Received) -> list[tuple[str, str]]:
     """(violation, identifier type) that identity resolution noted of a message."""
     if received.message_id is None:

@@ -308,6 +308,7 @@ PAGES = [
     Page(name="debugger", path=SETTINGS + "debugger/"),
     Page(name="debugger-none", path="/s/{empty}/settings/debugger/"),
     Page(name="debugger-call", path=SETTINGS + "debugger/?message={failed_call}&tab=where"),
+    Page(name="mapping-sample", path="/s/{space}/destinations/sample/?event=call:{failed_call}"),
     Page(name="debugger-filtered", path=SETTINGS + "debugger/?status=failed&type=track"),
     Page(name="debugger-incoming", path=SETTINGS + "debugger/incoming/", act=open_message),
     Page(name="debugger-incoming-none", path="/s/{empty}/settings/debugger/incoming/"),

@@ -1,4 +1,5 @@
-"""The newest calls that were made to a destination, for the editor of its mappings (settings.DESTINATION_CALLS)."""
+"""Calls as samples of mappings: the newest to a destination (settings.DESTINATION_CALLS), and one by its id
+(settings.SAMPLE_EVENTS)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ import msgspec
 from django.db import connection as database
 
 from delivery.models import Connection
+from delivery.selectors.calls import get_call
 from destinations.models import Destination
+from spaces.models import Space
 
 # The newest of each connection.
 QUERY = """
@@ -36,3 +39,9 @@ def recent_calls(destination: Destination, limit: int) -> Iterator[tuple[datetim
             continue
         if isinstance(call, dict) and call.get("type"):
             yield made_at, call
+
+
+def call_event(space: Space, call_id: str) -> dict[str, Any] | None:
+    """The emitted call with this id, as text; None when the space has none."""
+    row = get_call(space, int(call_id)) if call_id.isascii() and call_id.isdigit() and len(call_id) < 19 else None
+    return dict(row.event) if row is not None else None

@@ -222,6 +222,7 @@ def _event(request: SpaceRequest, event: Event) -> dict[str, Any]:
         "trace_url": reverse("delivery:trace", kwargs={"space": request.space.slug})
         + "?"
         + urlencode({"q": event.message_id}),
+        "sample_reference": f"event:{event.message_id}",
     }
 
 

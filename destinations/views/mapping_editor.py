@@ -26,6 +26,7 @@ from destinations.samples import Connected
 from destinations.services import mappings as services
 from destinations.services.asking import run_hook
 from destinations.services.trying import payload_text, read_payload, try_mapping
+from destinations.stored_samples import GONE, stored_sample
 from destinations.suggestions import suggest
 from destinations.views.common import destination_url, get_definition, get_destination, page_context
 from destinations.views.mappings import action_choices, chosen_action, get_mapping, return_url
@@ -109,8 +110,7 @@ def _edit(
 ) -> HttpResponse:
     editing = editing_of(request, destination, action, row, initial=initial)
     if request.method != "POST":
-        editing.generate(editing.sample_type)
-        return _page(request, editing, {})
+        return _page(request, editing, _begin(request, editing))
     do = request.POST.get("do") or ("recent" if "event_id" in request.POST else "save")
     if do in STORING:
         saved = _store(request, editing, is_enabled=do == "enable") if editing.form.is_valid() else None
@@ -119,6 +119,17 @@ def _edit(
         editing.read(request.POST.get("event", ""))
         return _page(request, editing, {}, status=422)
     return _try_out(request, editing, do)
+
+
+def _begin(request: SpaceRequest, editing: Editing) -> dict[str, Any]:
+    """The sample that the page opens with: the event that `?event=` names, else a generated one."""
+    reference = request.GET.get("event", "")
+    found = stored_sample(request.space, reference, shows_pii=editing.shows_pii) if reference else None
+    if found is not None:
+        editing.show(found)
+        return {}
+    editing.generate(editing.sample_type)
+    return {"recent": editing.recent(), "is_recent_shown": True, "recent_error": GONE} if reference else {}
 
 
 def _store(request: SpaceRequest, editing: Editing, *, is_enabled: bool) -> MappingRow | None:
