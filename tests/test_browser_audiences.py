@@ -141,6 +141,22 @@ def test_every_kind_of_condition_is_built_previewed_and_created(
 KINDS = {"event", "not", "trait", "audience", "identifier", "any", "all"}
 
 
+def test_a_menu_goes_along_with_its_button_and_closes_when_that_leaves(page: Page, product: Product) -> None:
+    """What loads above may move the page while a menu is open; a click that was aimed at it has to reach it."""
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.goto(f"/s/{product.demo['space']}/audiences/new/")
+    button, menu = page.locator("[id='n.add']"), page.locator("[id='n.menu']")
+    button.click()
+    expect(menu).to_be_visible()
+
+    page.evaluate("scrollBy(0, 30)")
+    page.evaluate(TWO_FRAMES)
+
+    expect(menu).to_be_visible()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(menu).to_be_hidden()
+
+
 def test_comparisons_steps_and_the_look_back_are_built(page: Page, product: Product) -> None:
     """W031 a property of the first event, W035 the look back; windows, a computed trait, a trait's value, a step."""
     page.goto(f"/s/{product.demo['space']}/audiences/new/")
