@@ -18,11 +18,17 @@ DEFAULT_COUNTRY = "+1"
 
 
 def of(payload: Mapping[str, Any], id_type: str, *, is_vendor: bool) -> Any:
-    """`userIdentifiers` of one person. `is_vendor`: normalised as Google asks, else as Segment does."""
+    """`userIdentifiers` of one person. `is_vendor`: written as Google asks, else as Segment does.
+
+    Google's schema has a list (`repeated UserIdentifier`); Segment sends a lone identifier without one.
+    """
+    lone: dict[str, Any] | None = None
     if id_type == "CRM_ID":
-        return {"thirdPartyUserId": _needed(payload, "crm_id", "CRM ID")}
-    if id_type == "MOBILE_ADVERTISING_ID":
-        return {"mobileId": _needed(payload, "mobile_advertising_id", "mobile advertising ID")}
+        lone = {"thirdPartyUserId": _needed(payload, "crm_id", "CRM ID")}
+    elif id_type == "MOBILE_ADVERTISING_ID":
+        lone = {"mobileId": _needed(payload, "mobile_advertising_id", "mobile advertising ID")}
+    if lone is not None:
+        return [lone] if is_vendor else lone
     found: list[dict[str, Any]] = []
     if address := text(payload, "email"):
         found.append({"hashedEmail": email(address, is_vendor=is_vendor)})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from destinations.kit.definition import Context, Conversation
-from destinations.kit.errors import IntegrationError, PayloadValidationError
+from destinations.kit.errors import IntegrationError, PayloadValidationError, RetryableError
 from destinations.kit.http import HttpError, json_request
 from destinations.kit.membership import personas
 
@@ -33,6 +33,10 @@ WRONG_TENANT = (
     "The Business Unit ID or access token is invalid. Pardot answers this too when the instance is the wrong one: "
     "check whether “Sandbox” is set as it should be, and sign in with the user of that instance."
 )
+
+
+# Five requests at once, and the calls of a day: told in the body, whatever the status.
+LIMITS = (66, 122)
 
 
 def host(context: Context) -> str:
@@ -76,4 +80,6 @@ def _explain(error: HttpError) -> None:
     answer = response.json()
     if isinstance(answer, dict) and answer.get("message"):
         said = f"Pardot said: {answer['message']} (code {answer.get('code')})"
+        if answer.get("code") in LIMITS:
+            raise RetryableError(said) from error
         raise IntegrationError(said, code="PARDOT_ERROR", status=response.status) from error

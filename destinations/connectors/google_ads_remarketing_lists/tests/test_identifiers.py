@@ -69,7 +69,10 @@ def test_a_person_without_the_identifier_of_the_list_is_refused(id_type: str) ->
 
 
 def test_lists_match_by_other_ids() -> None:
+    """Google's schema has a list there; Segment sends the object itself."""
     payload = {"crm_id": " 7 ", "mobile_advertising_id": " AEBE-1 "}
 
-    assert of(payload, "CRM_ID", is_vendor=True) == {"thirdPartyUserId": "7"}
-    assert of(payload, "MOBILE_ADVERTISING_ID", is_vendor=True) == {"mobileId": "AEBE-1"}
+    assert of(payload, "CRM_ID", is_vendor=True) == [{"thirdPartyUserId": "7"}]
+    assert of(payload, "MOBILE_ADVERTISING_ID", is_vendor=True) == [{"mobileId": "AEBE-1"}]
+    assert of(payload, "CRM_ID", is_vendor=False) == {"thirdPartyUserId": "7"}
+    assert of(payload, "MOBILE_ADVERTISING_ID", is_vendor=False) == {"mobileId": "AEBE-1"}

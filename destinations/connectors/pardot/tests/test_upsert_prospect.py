@@ -103,6 +103,8 @@ def test_an_answer_in_xml_is_a_wrong_business_unit(status: int) -> None:
     ("response", "outcome", "wait"),
     [
         (answer(429, {"code": 66, "message": "Concurrent limit"}, retry_after="3"), "retry", 3),
+        (answer(400, {"code": 66, "message": "Concurrent limit"}), "retry", None),
+        (answer(403, {"code": 122, "message": "Daily API rate limit met"}), "retry", None),
         (answer(503, "<html>"), "retry", None),
         (answer(404, "<html>"), "failed", None),
         (answer(400, ""), "failed", None),
