@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,7 +27,7 @@ from delivery.models import Connection, FirstSync, ListSync
 from delivery.services import exchanges, list_outcomes, outbox, retries
 from delivery.services.breaker import Breaker
 from delivery.services.exchanges import Exchange
-from delivery.services.list_entries import list_entries
+from delivery.services.list_entries import batches, list_entries
 from delivery.services.list_outcomes import Entry, EntryResult
 from delivery.services.rate import Cap, cap_for
 from delivery.services.recorder import Recorder
@@ -151,27 +152,32 @@ class _Run:
             clock=self._clock, record=partial(list_outcomes.record, sync=self.sync, connection=self.connection)
         )
         try:
-            with outbox.plain_plans(), uncollected():
-                error, is_over = self._work(deadline)
+            with outbox.plain_plans(), uncollected(), closing(self._batches()) as due:
+                error, is_over = self._work(due, deadline)
             self.recorder.collect(timeout=None)
         finally:
             self.recorder.close()
         if is_over:
             self._end(error)
 
-    def _work(self, deadline: float | None) -> tuple[Verdict | None, bool]:
+    def _batches(self) -> Generator[list[Entry], None, None]:
+        size = max(1, self.config.batch_size)
+        return batches(
+            lambda after_id: list_outcomes.next_batch(sync=self.sync, limit=size, after_id=after_id), size=size
+        )
+
+    def _work(self, due: Iterator[list[Entry]], deadline: float | None) -> tuple[Verdict | None, bool]:
         """Send what the run holds: what stopped it, and whether it is over (else it is taken up later)."""
         breaker = Breaker(self.config.id)
         breaker.load()
         error = self._prepare()
-        failed_in_a_row = last_id = 0
+        failed_in_a_row = 0
         while error is None:
             if deadline is not None and time.monotonic() >= deadline:
                 return None, False
-            batch = list_outcomes.next_batch(sync=self.sync, limit=max(1, self.config.batch_size), after_id=last_id)
-            if not batch:
+            batch = next(due, None)
+            if batch is None:
                 break
-            last_id = batch[-1].id
             verdicts = self._send(batch)
             refused = next((verdict for verdict in verdicts if needs_sign_in(self.config, verdict)), None)
             if refused is not None:
