@@ -38,7 +38,7 @@ def _is_plain(value: Any) -> bool:
                     return False
                 if type(member) not in _SCALARS:
                     rest.append(member)
-        elif kind is list:
+        elif kind is list and not _SCALARS.issuperset(map(type, one)):
             rest += [member for member in one if type(member) not in _SCALARS]
         elif kind is float and not (_LEAST < abs(one) < _MOST and one % 1):
             return False

@@ -13,6 +13,7 @@ from typing import Literal
 import phonenumbers
 
 _HASHED = re.compile(r"[0-9a-fA-F]{64}\Z")
+_HASH_LENGTH = 64
 _NO_DIGIT = re.compile(r"[^0-9]+")
 
 
@@ -28,7 +29,7 @@ def sha256(value: str) -> str:
 
 def hashed(value: str, normalize: Callable[[str], str] = str.strip) -> str:
     """SHA-256 of the normalised text. A value that is hashed already stays; nothing stays nothing ("")."""
-    if is_hashed(value.strip()):
+    if len(value) >= _HASH_LENGTH and is_hashed(value.strip()):
         return value.strip().lower()
     text = normalize(value)
     return sha256(text) if text else ""

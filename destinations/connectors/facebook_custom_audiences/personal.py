@@ -45,7 +45,10 @@ def two_digits(value: str) -> str:
 
 def name(value: str) -> str:
     """In lower case without punctuation; blanks inside stay."""
-    return "".join(char for char in trim_lower(value) if not unicodedata.category(char).startswith("P"))
+    text = trim_lower(value)
+    if text.isalpha():
+        return text
+    return "".join(char for char in text if not unicodedata.category(char).startswith("P"))
 
 
 def gender(value: str) -> str:
