@@ -169,7 +169,7 @@ def find_received(space: Space, message: str) -> Received | None:
     everything = Incoming(space=space)
     if row_id >= MAX_ID or not message:
         return None
-    for row, marks in _requests(everything, start=row_id + 1, deadline=None):
+    for row, marks in _requests(everything, start=row_id, deadline=None):
         if row.id != row_id:
             return None
         return next((one for one in _messages(everything, row, marks) if one.id == f"{row_id}.{place}"), None)

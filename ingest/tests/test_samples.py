@@ -52,7 +52,8 @@ def test_a_received_message_leads_to_the_editor_of_a_mapping(
     space: Space, source: Source, crm: Destination, owner: User, client_for: Browser
 ) -> None:
     ingest(source, identify("m0", userId="u1", traits={"plan": "pro"}))
-    [message] = received_page(Incoming(space=space)).rows
+    ingest(source, track("later", userId="u2"))
+    [_later, message] = received_page(Incoming(space=space)).rows
     browser = client_for(owner)
 
     [chooser] = links(
