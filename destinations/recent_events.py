@@ -14,11 +14,11 @@ from django.db import connection as database
 from django.utils.module_loading import import_string
 
 from destinations.models import Destination
+from destinations.stored_samples import tracked
 from destinations.triggers import event_names
 from engine.fql import FqlError, parse
-from engine.payloads import wire_time
 from profiles.masking import masked
-from profiles.models import EventType
+from profiles.models import Event
 
 SHOWN = 20
 # How many calls, and how many events of each of how many names, are looked through for those that match.
@@ -95,18 +95,18 @@ def _stored(space_id: int, trigger: str) -> Iterator[RecentEvent]:
         cursor.execute(QUERY, params)
         rows = cursor.fetchall()
     for kind, name, ts, received_at, message_id, user_id, anonymous_id, properties, context in rows:
-        word = EventType(kind).label
-        event: dict[str, Any] = {"type": word}
-        if name:
-            event["event" if word == "track" else "name"] = name
-        event |= {key: value for key, value in (("userId", user_id), ("anonymousId", anonymous_id)) if value}
-        event |= {
-            "properties": json.loads(properties or "{}"),
-            "context": json.loads(context or "{}"),
-            "messageId": message_id,
-            "timestamp": wire_time(ts),
-            "receivedAt": wire_time(received_at),
-        }
+        row = Event(
+            type=kind,
+            name=name,
+            ts=ts,
+            received_at=received_at,
+            message_id=message_id,
+            user_id=user_id,
+            anonymous_id=anonymous_id,
+            properties=json.loads(properties or "{}"),
+            context=context,
+        )
+        event = tracked(row)
         yield RecentEvent(id=message_id, title=_title(event), origin="Source", at=received_at, event=event)
 
 
