@@ -178,10 +178,7 @@ def _compute_failed(rule: AlertRule, _now: datetime) -> Reading:
 
 def _warehouse_failed(rule: AlertRule, _now: datetime) -> Reading:
     """What the warehouse said may quote rows, and is left to its page."""
-    rows = failing_outputs(rule.space_id)
-    if rule.warehouse_id is not None:
-        rows = rows.filter(source_id=rule.warehouse_id)
-    failed = list(rows[:5])
+    failed = failing_outputs(rule.space_id, source_id=rule.warehouse_id, limit=5)
     if not failed:
         return Reading(is_bad=False, sentence=f"{_about(rule)}: no run that writes calls failed.", value=0)
     names = ", ".join(one.source.name for one in failed)

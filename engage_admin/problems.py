@@ -122,5 +122,5 @@ def _failed_outputs(space: Space, *, shows_pii: bool) -> list[Problem]:
             "text": shown_error(output.error, shows_pii=shows_pii),
             "url": route_url("warehouse_output:output", space, warehouse_id=output.source.public_id),
         }
-        for output in failing_outputs(space.pk)[:SHOWN]
+        for output in failing_outputs(space.pk, limit=SHOWN)
     ]

@@ -10,6 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from delivery.models import EngageSource
 from engine.traits.schedules import Schedule, read_schedule
 from engine.warehouse.names import numbered
+from traits.models import WarehouseSource
 from traits.selectors.sql import HIDDEN
 from warehouse_output.models import OutputRun, WarehouseOutput
 from warehouse_output.services.runs import OPEN
@@ -32,16 +33,30 @@ def runs_of(output: WarehouseOutput) -> QuerySet[OutputRun]:
     return output.runs.order_by("-id")
 
 
-def failing_outputs(space_id: int) -> QuerySet[WarehouseOutput]:
-    """Outputs whose calls do not get into the warehouse, by name, each with `error`: the last run that ended failed.
+@dataclass(frozen=True, kw_only=True)
+class FailingOutput:
+    """A warehouse that the calls do not get into; `error` may quote rows."""
 
-    A run that is under way, or that a person cancelled, says nothing yet. `error` may quote rows.
+    source: WarehouseSource
+    error: str
+
+
+def failing_outputs(space_id: int, *, source_id: int | None = None, limit: int) -> list[FailingOutput]:
+    """Outputs whose last run that ended failed, by name; of one warehouse with `source_id`.
+
+    A run that is under way, or that a person cancelled, says nothing yet.
     """
     ended = OutputRun.objects.filter(output=OuterRef("pk"), state__in=[State.DONE, State.FAILED]).order_by("-id")
-    rows = WarehouseOutput.objects.filter(space_id=space_id, is_enabled=True).select_related("source")
-    found = rows.annotate(state=Subquery(ended.values("state")[:1]), error=Subquery(ended.values("error")[:1]))
-    failed: QuerySet[WarehouseOutput] = found.filter(state=State.FAILED).order_by("source__name")
-    return failed
+    rows = WarehouseOutput.objects.filter(space_id=space_id, is_enabled=True).annotate(
+        run=Subquery(ended.values("pk")[:1])
+    )
+    if source_id is not None:
+        rows = rows.filter(source_id=source_id)
+    runs = OutputRun.objects.filter(pk__in=rows.values("run"), state=State.FAILED).select_related("output__source")
+    return [
+        FailingOutput(source=run.output.source, error=run.error)
+        for run in runs.order_by("output__source__name")[:limit]
+    ]
 
 
 def shown_error(error: str, *, shows_pii: bool) -> str:

@@ -36,7 +36,7 @@ def _destination_problems(connection: Connection, definition: DestinationDefinit
     if definition.kind == "list" and connection.computation_class == "trait":
         detail = f"{definition.name} takes lists of people, and a trait is not one. Choose an event destination."
         errors.append(FieldError(path="/destination", code="trait_to_list", detail=detail))
-    if connection.pk is None and (refusal := space_refusals([connection.destination])):
+    if connection._state.adding and (refusal := space_refusals([connection.destination])):
         detail = refusal[connection.destination_id]
         errors.append(FieldError(path="/destination", code="on_source", detail=detail))
     return errors
