@@ -183,6 +183,30 @@ def test_an_edit_of_a_live_mapping_is_compared_before_it_is_saved(page: Page, pr
     assert mappings_of(product, destination)[0]["fields"]["method"] == "PUT"
 
 
+def test_a_received_event_becomes_the_sample_of_a_mapping_by_keyboard(page: Page, product: Product) -> None:
+    destination = make_destination(product, "Sampled CRM", f"{product.url}/echo/sampled")
+    name = mappings_of(product, destination)[0]["name"]
+    page.goto(f"/s/{product.demo['space']}/settings/debugger/incoming/?type=track&name=Order+Completed")
+    page.get_by_test_id("debugger.row").first.get_by_role("link").first.click()
+    detail = page.get_by_test_id("debugger.detail")
+    message_id = detail.locator("p.mono").inner_text()
+
+    detail.get_by_test_id("debugger.sample").focus()
+    page.keyboard.press("Enter")
+    chosen = page.get_by_test_id("sample.destination").filter(has_text="Sampled CRM")
+    expect(chosen).to_be_visible()
+    assert serious(findings(page)) == []
+    chosen.get_by_role("link", name=name).focus()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_test_id("mapping.event")).to_have_value(re.compile(re.escape(message_id)))
+    expect(page.get_by_test_id("mapping.form")).to_contain_text(name)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.go_back()
+    expect(chosen).to_be_visible()
+    assert overflow(page) == 0
+
+
 def test_the_editor_works_by_keyboard_and_on_a_phone(page: Page, product: Product) -> None:
     destination = make_destination(product, "Small CRM", f"{product.url}/echo/small")
     open_editor(page, product, destination, mappings_of(product, destination)[0])
