@@ -24,6 +24,16 @@ def click(*test_ids: str, then: str = "") -> Act:
     return act
 
 
+def ask(*test_ids: str) -> Act:
+    """Press elements up to the one that asks for a confirmation."""
+
+    def act(tab: Tab) -> None:
+        click(*test_ids)(tab)
+        expect(tab.locator("dialog[data-confirm-dialog][open]")).to_be_visible()
+
+    return act
+
+
 def sheet_tab(label: str, *test_ids: str, then: str) -> Act:
     """In the open side sheet, go to a tab and press elements there."""
 

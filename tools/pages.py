@@ -12,6 +12,7 @@ from typing import Any
 from tests.product import Product
 from tools.acts import (
     Act,
+    ask,
     break_mapping,
     build_to,
     click,
@@ -194,7 +195,7 @@ PAGES = [
     Page(name="journey-versions", path=JOURNEY + "versions/"),
     Page(name="journey-settings", path=JOURNEY + "settings/"),
     Page(name="journey-pause", path=JOURNEY + "pause/"),
-    Page(name="journey-archive", path=JOURNEY, act=click("journey.menu", "journey.archive")),
+    Page(name="journey-archive", path=JOURNEY, act=ask("journey.menu", "journey.archive")),
     Page(name="journey-draft", path="/s/{space}/journeys/{draft_journey}/"),
     Page(name="journey-new", path="/s/{space}/journeys/new/"),
     Page(name="journey-builder", path=TESTED + "builder/", image="journey-builder"),
@@ -290,7 +291,7 @@ PAGES = [
     Page(
         name="delivery-drift-repair",
         path="/s/{space}/delivery/connections/{drifted_connection}/drift/",
-        act=click("drift.repair"),
+        act=ask("drift.repair"),
     ),
     Page(name="destination-paused", path="/s/{space}/destinations/{paused}/"),
     Page(name="destination-account", path="/s/{space}/destinations/{paused}/settings/#account"),
