@@ -157,6 +157,23 @@ def test_a_menu_goes_along_with_its_button_and_closes_when_that_leaves(page: Pag
     expect(menu).to_be_hidden()
 
 
+def test_a_click_reaches_its_button_while_a_typed_name_is_still_looked_up(page: Page, product: Product) -> None:
+    """A note that came on leaving the field would move the button from under the pressed mouse."""
+    page.goto(f"/s/{product.demo['space']}/audiences/new/")
+    page.get_by_test_id("builder.event").fill("Order Completed")
+    with answered(page):
+        page.get_by_test_id("builder.add-property").click()
+    page.locator("[id='n-0.p0.name']").fill("revenue")
+    with answered(page):
+        page.get_by_test_id("builder.add-then").click()
+    page.route("**/observed.json*", lambda _route: None)
+    page.get_by_test_id("builder.then-event").fill("Product Viewed")
+
+    page.locator("[id='n.add']").click()
+
+    expect(page.locator("[id='n.menu']")).to_be_visible()
+
+
 def test_comparisons_steps_and_the_look_back_are_built(page: Page, product: Product) -> None:
     """W031 a property of the first event, W035 the look back; windows, a computed trait, a trait's value, a step."""
     page.goto(f"/s/{product.demo['space']}/audiences/new/")

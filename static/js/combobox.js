@@ -18,6 +18,8 @@ class Combobox {
     this.wrapper = wrapper;
     this.input = wrapper.querySelector("input");
     this.options = [];
+    // The text that the options are the answer to.
+    this.asked = null;
     this.active = -1;
     this.request = null;
     nextId += 1;
@@ -90,6 +92,7 @@ class Combobox {
       // A chosen value shows the whole list again, so that it can be changed.
       const exact = this.options.some((option) => String(option.value) === typed);
       this.options = await this.fetch(exact && !this.isOpen ? "" : typed);
+      this.asked = typed;
       this.failed = false;
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -176,6 +179,7 @@ class Combobox {
     this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
     this.mark();
+    if (this.asked !== this.input.value.trim()) this.check();
   }
 
   highlight(index) {
@@ -214,25 +218,30 @@ class Combobox {
   choose(index) {
     const option = this.options[index];
     this.input.value = String(option.value);
+    this.asked = this.input.value.trim();
     this.close();
     this.input.dispatchEvent(new CustomEvent("input", { bubbles: true, detail: "combobox" }));
     this.input.dispatchEvent(new Event("change", { bubbles: true }));
     this.wrapper.dispatchEvent(new CustomEvent("combobox:choose", { bubbles: true, detail: option }));
   }
 
-  /** Asks once whether a value that was there from the start has been seen. */
+  /** Asks whether a value that nobody looked up has been seen. */
   async check() {
+    const typed = this.input.value.trim();
+    if (!typed) return;
     try {
-      this.options = await this.fetch(this.input.value.trim());
+      this.options = await this.fetch(typed);
+      this.asked = typed;
       this.mark();
     } catch {
       // Unknown stays unmarked: a failed look-up is no proof that the value is new.
     }
   }
 
+  /** A note that comes or goes moves what is below, so a value is new only once the server has said so. */
   mark() {
     const typed = this.input.value.trim();
-    const unknown = typed !== "" && !this.failed && !this.options.some((option) => String(option.value) === typed);
+    const unknown = typed !== "" && typed === this.asked && !this.failed && !this.options.some((option) => String(option.value) === typed);
     this.wrapper.toggleAttribute("data-unknown", unknown);
     const text = this.wrapper.dataset.neverSeen;
     let note = this.wrapper.nextElementSibling?.matches(".combobox__note") ? this.wrapper.nextElementSibling : null;
