@@ -162,14 +162,15 @@ def test_a_click_reaches_its_button_while_a_typed_name_is_still_looked_up(page: 
     page.goto(f"/s/{product.demo['space']}/audiences/new/")
     page.get_by_test_id("builder.event").fill("Order Completed")
     with answered(page):
-        page.get_by_test_id("builder.add-property").click()
-    page.locator("[id='n-0.p0.name']").fill("revenue")
-    with answered(page):
         page.get_by_test_id("builder.add-then").click()
     page.route("**/observed.json*", lambda _route: None)
     page.get_by_test_id("builder.then-event").fill("Product Viewed")
+    page.locator("[id='n-0.then.performed']").select_option("0")
 
-    page.locator("[id='n.add']").click()
+    page.locator("[id='n.add']").hover()
+    page.mouse.down()
+    page.evaluate(TWO_FRAMES)
+    page.mouse.up()
 
     expect(page.locator("[id='n.menu']")).to_be_visible()
 
