@@ -121,7 +121,7 @@ class _Looking:
         self.matcher = Matcher(profile.traits, self.now)
         self.doers = list(profile.users) if trait.collection == "accounts" else [profile]
         self.lives = {
-            (id(each.doer), each.event.id): each.life for each in happenings(trait, profile, now, options).happened
+            (id(each.doer), id(each.event)): each.life for each in happenings(trait, profile, now, options).happened
         }
         self.steps = self._steps()
         self.passed = [0] * (len(self.steps) + 1)
@@ -147,7 +147,7 @@ class _Looking:
 
     def seen(self, doer: ProfileState, event: EventRecord) -> Seen:
         value = value_of(self.trait, event, doer)
-        life = self.lives.get((id(doer), event.id))
+        life = self.lives.get((id(doer), id(event)))
         self.passed[0] += 1
         for place, step in enumerate(self.steps):
             found = self._failed(step, event, life)

@@ -19,6 +19,7 @@ from rest_framework.test import APIClient
 from audiences.models import ComputeStatus
 from audiences.tests.strategies_conditions import NOW, profiles
 from engine.conditions import Options
+from engine.conditions.profile_state import EventRecord, ProfileState
 from engine.traits import evaluate, parse
 from engine.traits.explaining import explain, is_same
 from profiles.models import Profile
@@ -62,6 +63,20 @@ def buyer(space: Space) -> Profile:
 def stored(trait: Trait, profile: Profile) -> TraitValue:
     found: TraitValue = TraitValue.objects.get(trait_id=trait.pk, profile_id=profile.id)
     return found
+
+
+def test_events_are_told_apart_whatever_their_ids_are():
+    alone = {"event": "A", "then": {"event": "A", "performed": False, "within": {"minutes": 1}}}
+    trait = parse({"version": 1, "collection": "users", "kind": "event_counter", "event": alone})
+    moments = [NOW - timedelta(seconds=30), NOW - timedelta(hours=1)]
+    common: dict[str, Any] = {"id": "", "type": "track", "name": "A", "properties": {}}
+    events = [EventRecord(**common, timestamp=moment, received_at=moment) for moment in moments]
+
+    found = explain(trait, ProfileState(events=events), NOW)
+
+    assert found.value == 1
+    assert [one.at for one in found.counted] == [NOW - timedelta(hours=1)]
+    assert [one.at for one in found.left_out] == [NOW - timedelta(seconds=30)]
 
 
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
