@@ -14,12 +14,8 @@ from alerts.models import TARGETS, AlertRule
 from alerts.selectors import alerts as selectors
 from alerts.serializers import AlertChangeSerializer, AlertEventSerializer, AlertNewSerializer, AlertRuleSerializer
 from alerts.services import rules as services
-from audiences.models import Audience
 from common.errors import FieldError, InvalidError
-from destinations.models import Destination
 from spaces.api_base import SpaceAPIView
-from spaces.models import Source
-from traits.models import WarehouseSource
 
 
 class AlertListView(SpaceAPIView):
@@ -43,14 +39,8 @@ class AlertListView(SpaceAPIView):
         return Response(AlertRuleSerializer(rule).data, status=status.HTTP_201_CREATED)
 
     def _targets(self, data: dict[str, Any]) -> dict[str, Any]:
-        rows = {
-            "destination": Destination.objects.in_space(self.space).filter(deleted_at=None),
-            "audience": Audience.objects.in_space(self.space).live(),
-            "source": Source.objects.in_space(self.space),
-            "warehouse": WarehouseSource.objects.in_space(self.space),
-        }
         found, errors = {}, []
-        for name, choices in rows.items():
+        for name, choices in selectors.watchable(self.space).items():
             if name not in data:
                 continue
             found[name] = choices.filter(public_id=data[name]).first()

@@ -7,15 +7,12 @@ from typing import Any
 from django import forms
 
 from alerts.kinds import KindFacts
-from alerts.models import AlertRule, Direction
+from alerts.models import TARGETS, AlertRule, Direction
+from alerts.selectors.alerts import watchable
 from alerts.services.rules import webhook_host
-from audiences.models import Audience
 from common.forms import ProductForm
-from destinations.models import Destination
-from spaces.models import Source, Space
-from traits.models import WarehouseSource
+from spaces.models import Space
 
-TARGETS = {"destination": "Destination", "audience": "Audience", "source": "Source", "warehouse": "Warehouse"}
 KEEP_WEBHOOK = "Empty keeps the one to {host}."
 
 
@@ -88,17 +85,8 @@ class AlertForm(ProductForm):
     def _target_field(self, name: str, facts: KindFacts) -> forms.ChoiceField:
         is_required = all(name in one for one in facts.about)
         choices = [("", f"Choose a {name}" if is_required else ("Any" if () in facts.about else "None"))]
-        choices += [(row.public_id, str(row)) for row in self._rows(name)]
-        return forms.ChoiceField(label=TARGETS[name], choices=choices, required=is_required)
-
-    def _rows(self, name: str) -> list[Any]:
-        if name == "destination":
-            return list(Destination.objects.in_space(self._space).filter(deleted_at=None).order_by("name"))
-        if name == "audience":
-            return list(Audience.objects.in_space(self._space).live().order_by("name"))
-        if name == "warehouse":
-            return list(WarehouseSource.objects.in_space(self._space).order_by("name"))
-        return list(Source.objects.in_space(self._space).order_by("name"))
+        choices += [(row.public_id, str(row)) for row in watchable(self._space)[name]]
+        return forms.ChoiceField(label=name.capitalize(), choices=choices, required=is_required)
 
     def _target(self, name: str, public_id: str) -> Any:
-        return next((row for row in self._rows(name) if row.public_id == public_id), None) if public_id else None
+        return watchable(self._space)[name].filter(public_id=public_id).first() if public_id else None

@@ -56,6 +56,12 @@ def wake(task: Task, /, **kwargs: Any) -> None:
         logger.warning("could not wake %s; the next sweep will find its work", task.name)
 
 
+def wake_another(task: Task) -> None:
+    """Called by a run at its end: the next one begins now, also when somebody woke the task just before."""
+    started(task)
+    wake(task)
+
+
 @contextmanager
 def turn(task: Task, lock_class: int, limit: int) -> Iterator[ExitStack | None]:
     """One of at most `limit` runs of `task` at a time; None when that many are going on.
@@ -72,8 +78,7 @@ def turn(task: Task, lock_class: int, limit: int) -> Iterator[ExitStack | None]:
         started(task)
         yield held
     if _take_word(task):
-        started(task)
-        wake(task)
+        wake_another(task)
 
 
 def _leave_word(task: Task) -> None:

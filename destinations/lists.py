@@ -16,7 +16,7 @@ from destinations.kit.definition import Audience, Context, Item, ListEntry
 from destinations.kit.http import AnyResponse, Request
 from destinations.kit.membership import membership, personas
 from destinations.kit.verdicts import DELIVERED, Verdict
-from destinations.pipeline import Call, mapped_payload, run_items
+from destinations.pipeline import Call, batch_key, mapped_payload, run_items
 from engine.filters.rules import apply_rules
 
 Conversation = Generator[Request, AnyResponse, tuple[Verdict, str]]
@@ -202,16 +202,12 @@ def _send_mapped(
             if problem is not None:
                 verdicts[place] = _worse(verdicts[place], problem)
                 continue
-            steering = mapping.steering
-            if mapping.batch_size:
-                values = [payload.get(key) for key in steering.batch_keys]
-                key: Hashable = (mapping.id, completion.key, msgspec.json.encode(values) if values else b"")
-            else:
-                key = (mapping.id, place)
+            is_batched = mapping.batch_size > 0
+            key = batch_key(mapping, payload, about=completion.key) if is_batched else (mapping.id, place)
             pile = piles.get(key)
             if pile is None:
                 pile = piles[key] = _Pile(mapping)
-            going = membership(event, about, steering.sync_mode)
+            going = membership(event, about, mapping.steering.sync_mode)
             pile.items.append(Item(index=len(pile.items), payload=payload, membership=going, event=event))
             pile.places.append(place)
     for pile in piles.values():

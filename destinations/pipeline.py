@@ -98,8 +98,7 @@ class Call:
         if not self.mapping.batch_size or self.problem is not None:
             return None
         about = (self.context.computation_key, self.context.external_audience_id, self.context.audience_settings)
-        values = [self.payload.get(key) for key in self.mapping.steering.batch_keys]
-        return (self.mapping.id, msgspec.json.encode((about, values)))
+        return batch_key(self.mapping, self.payload, about=msgspec.json.encode(about))
 
     def run(self, tokens: Tokens | None = None) -> Generator[Request, AnyResponse, Verdict]:
         """Yields requests, takes responses (common.http's or the kit's), returns the verdict.
@@ -118,6 +117,12 @@ class Call:
             return self.definition.classic(context, self.payload)
         assert self.mapping.action is not None
         return self.mapping.action.run(context, self.payload, context.event)
+
+
+def batch_key(mapping: CompiledMapping, payload: Mapping[str, Any], *, about: bytes) -> Hashable:
+    """What may go together: calls of one mapping for one list (`about`: `list_of` as JSON) with equal batch keys."""
+    values = [payload.get(key) for key in mapping.steering.batch_keys]
+    return (mapping.id, about, msgspec.json.encode(values) if values else b"")
 
 
 class Plan(msgspec.Struct, frozen=True):

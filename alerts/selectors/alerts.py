@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Max, QuerySet
 
 from alerts.models import TARGETS, AlertEvent, AlertRule, AlertSeen
 from audiences.models import Audience
 from destinations.models import Destination
-from spaces.models import Space, User
+from spaces.models import Source, Space, User
 from traits.models import WarehouseSource
 
 IN_THE_BELL = 8
@@ -29,6 +30,17 @@ def rules_of(space: Space, **watched: Destination | Audience | WarehouseSource) 
     """Rules of the space, those that fire first; with `destination`, `audience` or `warehouse` those that watch it."""
     rows: QuerySet[AlertRule] = AlertRule.objects.in_space(space).select_related(*TARGETS, "created_by", "space")
     return rows.filter(**watched).order_by("-is_firing", "-id")
+
+
+def watchable(space: Space) -> dict[str, QuerySet[Any]]:
+    """By the names of TARGETS: what a rule of the space can watch, by name."""
+    rows: dict[str, QuerySet[Any]] = {
+        "destination": Destination.objects.in_space(space).filter(deleted_at=None),
+        "audience": Audience.objects.in_space(space).live(),
+        "source": Source.objects.in_space(space),
+        "warehouse": WarehouseSource.objects.in_space(space),
+    }
+    return {name: found.order_by("name") for name, found in rows.items()}
 
 
 def find_rule(space: Space, public_id: str) -> AlertRule | None:

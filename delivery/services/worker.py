@@ -19,7 +19,7 @@ from django.utils import timezone
 from common.bell import Bell, bell_of
 from common.http import CurlPool
 from common.locks import LockClass
-from common.tasks import started, turn, wake
+from common.tasks import turn, wake_another
 from delivery.models import DestinationHealth
 from delivery.services import outbox
 from delivery.services.breaker import Breaker
@@ -56,8 +56,7 @@ def run_once() -> None:
         def hand_over() -> None:
             """The next run begins while this one still waits for answers: one that hangs must not hold up the rest."""
             held.close()
-            started(deliver)
-            wake(deliver)
+            wake_another(deliver)
 
         with CurlPool(concurrency=POOL_CONCURRENCY) as pool:
             Worker(pool=pool, on_over=hand_over, bell=bell_of(deliver)).run(seconds=settings.ENGAGE_TASK_SECONDS)
