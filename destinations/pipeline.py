@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from destinations.config import CompiledMapping, DestinationConfig
-from destinations.kit.conversation import Tokens, converse, item_verdicts
+from destinations.kit.conversation import Tokens, confirmed, converse, item_verdicts
 from destinations.kit.definition import Context, DestinationDefinition, Item
 from destinations.kit.http import AnyResponse, Request
 from destinations.kit.steering import DEFAULT_BATCH_BYTES
@@ -153,6 +153,10 @@ def run_items(
     verdict, result = yield from converse(
         lambda context: perform(context, items), first.context, auth=first.definition.auth, tokens=tokens
     )
+    if action is not None and action.confirm is not None:
+        verdict, result = yield from confirmed(
+            action.confirm, first.context, (verdict, result), auth=first.definition.auth, tokens=tokens
+        )
     return item_verdicts(verdict, result, len(items))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from destinations.kit.auth import Auth
 from destinations.kit.contexts import event_context
-from destinations.kit.conversation import Tokens, converse, item_results, item_verdicts
+from destinations.kit.conversation import Tokens, confirmed, converse, item_results, item_verdicts
 from destinations.kit.definition import NO_TOKEN, Action, Context, Conversation, DestinationDefinition, Item, Token
 from destinations.kit.http import AnyResponse, Request, Response
 from destinations.kit.steering import read_steering
@@ -101,10 +101,12 @@ def run_events(
     mapping: Mapping[str, Any] | None = None,
     trigger: str | None = None,
     as_batch: bool = False,
+    is_confirmed: bool = False,
 ) -> Trial:
     """Deliver `events` by an action, each alone or all as one batch.
 
-    `trigger` None is the action's default, "" lets everything through.
+    `trigger` None is the action's default, "" lets everything through. `is_confirmed`: a vendor that works on a batch
+    later is asked what came of it, as by the worker.
     """
     fields = dict(action.default_fields() if mapping is None else mapping)
     problem = subject.settings_problem()
@@ -143,7 +145,7 @@ def run_events(
     trial = Trial(results=results)
     auth = subject.definition.auth
     if as_batch and items:
-        _run_batch(trial, action, items, auth, tokens=tokens, send=send)
+        _run_batch(trial, action, items, auth, tokens=tokens, send=send, is_confirmed=is_confirmed)
     else:
         for place, item, context in items:
             verdict, result = send_all(
@@ -168,6 +170,7 @@ def _run_batch(
     *,
     tokens: Tokens,
     send: Send,
+    is_confirmed: bool,
 ) -> None:
     perform = action.perform_batch
     assert perform is not None, f"The action {action.key} takes no batches."
@@ -176,6 +179,10 @@ def _run_batch(
         lambda known: perform(known, [item for _place, item, _context in items]), context, auth=auth, tokens=tokens
     )
     verdict, result = send_all(talk, send)
+    if is_confirmed and action.confirm is not None:
+        verdict, result = send_all(
+            confirmed(action.confirm, context, (verdict, result), auth=auth, tokens=tokens), send
+        )
     if verdict.outcome != "delivered":
         trial.failure = verdict
     verdicts = item_verdicts(verdict, result, len(items))

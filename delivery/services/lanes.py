@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +22,7 @@ from delivery.services.outbox import Claimed
 from delivery.services.outcomes import Result
 from delivery.services.rate import Cap, cap_for
 from destinations.config import DestinationConfig
-from destinations.kit.conversation import WAIT
+from destinations.kit.conversation import pause_of
 from destinations.kit.errors import NetworkError
 from destinations.kit.http import Request
 from destinations.kit.verdicts import Verdict
@@ -73,8 +73,10 @@ class Lane:
         self.ready: deque[Job] = deque()
         self.batches: dict[Hashable, Job] = {}
         self.held: dict[int, Item] = {}
-        # Begun, and waiting: for somebody else to sign in, or with their next request for a slot of the cap.
+        # Begun, and waiting: for somebody else to sign in, for the end of a pause (until when), or with their next
+        # request for a slot of the cap.
         self.stalled: list[Job] = []
+        self.pausing: list[tuple[datetime, Job]] = []
         self.paced: deque[tuple[Job, Request]] = deque()
         self.in_flight = 0
         self.results: list[Result] = []
@@ -156,9 +158,11 @@ class Lane:
         return 0.0
 
     def _go_on_waiting(self, now: datetime) -> float:
-        """Ask again for those that wait for a token, send the next requests of those that wait for a slot."""
+        """Ask again for those that wait for a token or whose pause is over, send what waits for a slot of the cap."""
+        rested = [job for until, job in self.pausing if until <= now]
+        self.pausing = [(until, job) for until, job in self.pausing if until > now]
         stalled, self.stalled = self.stalled, []
-        for job in stalled:
+        for job in [*stalled, *rested]:
             self._go_on(job, None, now)
         while self.paced:
             wait = self.cap.take(wanted=len(self.paced)) if self.cap is not None else 0.0
@@ -245,7 +249,10 @@ class Lane:
             verdict = Verdict(outcome="failed", code="INTERNAL", detail=_internal_detail(error))
             self._end(job, [verdict] * len(job.items), now)
             return
-        if request is WAIT:
+        seconds = pause_of(request)
+        if seconds:
+            self.pausing.append((now + timedelta(seconds=seconds), job))
+        elif seconds is not None:
             self.stalled.append(job)
         elif job.exchanges and self.cap is not None and self._counts_requests:
             self.paced.append((job, request))

@@ -34,7 +34,7 @@ from delivery.services.recorder import Recorder
 from delivery.services.repair import repair_asked
 from destinations import catalog, lists
 from destinations.config import DestinationConfig, load_config
-from destinations.kit.conversation import WAIT
+from destinations.kit.conversation import pause_of
 from destinations.kit.definition import Audience, Context
 from destinations.kit.errors import NetworkError
 from destinations.kit.http import Request
@@ -254,8 +254,9 @@ class _Run:
         try:
             request = next(conversation)
             while True:
-                if request is WAIT:
-                    time.sleep(WAIT_SECONDS)
+                seconds = pause_of(request)
+                if seconds is not None:
+                    time.sleep(max(seconds, WAIT_SECONDS))
                     request = conversation.send(None)
                     continue
                 exchange = Exchange(request)

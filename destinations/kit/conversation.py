@@ -14,8 +14,21 @@ from destinations.kit.http import AnyResponse, HttpError, Request, as_response
 from destinations.kit.verdicts import DELIVERED, ItemResult, Verdict, judge, judge_error
 
 UNAUTHORIZED = 401
-# Yielded in place of a request while somebody else signs in.
-WAIT = Request(method="WAIT", url="")
+_NO_REQUEST = "WAIT"
+
+
+def pause(seconds: float) -> Request:
+    """To be yielded in place of a request: go on after so many seconds, with anything."""
+    return Request(method=_NO_REQUEST, url="", timeout=seconds)
+
+
+def pause_of(request: Request) -> float | None:
+    """The seconds of a `pause`; None for a request."""
+    return request.timeout if request.method == _NO_REQUEST else None
+
+
+# While somebody else signs in.
+WAIT = pause(0.0)
 
 Outcome = tuple[Verdict, Any]
 Talk = Generator[Request, AnyResponse, Outcome]
@@ -84,6 +97,25 @@ def converse(start: Start, context: Context, *, auth: Auth | None = None, tokens
     return (yield from _signed(start, context, auth, shared.current))
 
 
+def confirmed(
+    confirm: Callable[[Context, list[ItemResult]], Conversation],
+    context: Context,
+    outcome: Outcome,
+    *,
+    auth: Auth | None,
+    tokens: Tokens | None,
+) -> Talk:
+    """The outcome of a batch once the vendor has decided about the items that it only took note of.
+
+    When it cannot be asked, what it said on accepting them stays.
+    """
+    results = outcome[1]
+    if not isinstance(results, list) or all(result.ticket is None for result in results):
+        return outcome
+    found = yield from converse(lambda known: confirm(known, results), context, auth=auth, tokens=tokens)
+    return found if found[0].outcome == "delivered" else outcome
+
+
 def _signed(start: Start, context: Context, auth: Auth, token: Token) -> Talk:
     known = msgspec.structs.replace(context, token=token)
     return (yield from _judged(lambda: start(known), auth.headers(known)))
@@ -121,6 +153,10 @@ def drive(conversation: Conversation, headers: Mapping[str, str]) -> Generator[R
     try:
         request = next(conversation)
         while True:
+            if pause_of(request) is not None:
+                yield request
+                request = next(conversation)
+                continue
             try:
                 response = as_response((yield _with_headers(request, headers)))
             except NetworkError as error:

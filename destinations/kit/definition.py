@@ -14,6 +14,7 @@ from engine.mapping.fields import Field
 
 if TYPE_CHECKING:
     from destinations.kit.auth import Auth
+    from destinations.kit.verdicts import ItemResult
 
 EVENT_TYPES = ("identify", "track", "page", "screen", "group", "alias")
 SYNC_MODES = ("add", "update", "upsert", "delete", "mirror")
@@ -125,6 +126,9 @@ class Action:
     `perform(context, payload)` returns one Request, or is a generator that yields Requests and receives Responses.
     `perform_batch(context, items)` is such a generator that returns ItemResults in the order of the items, or nothing
     when all went well. One of the two is enough: a single event then goes as a batch of one, many go one by one.
+    `confirm(context, results)` is for vendors that work on a batch later: it is run after `perform_batch` when results
+    carry tickets, asks until the vendor has decided (`yield pause(seconds)` in between) and returns the results as
+    they are then. When it fails, what `perform_batch` said stays.
     `default_trigger` is FQL and prefills a new mapping. `choices` fetches the choices of dynamic fields:
     `choices[field key](context, payload)` yields requests and returns `Choice`s.
     """
@@ -133,6 +137,7 @@ class Action:
     title: str
     perform: Callable[[Context, dict[str, Any]], Request | Conversation] | None = None
     perform_batch: Callable[[Context, list[Item]], Conversation] | None = None
+    confirm: Callable[[Context, list[ItemResult]], Conversation] | None = None
     description: str = ""
     default_trigger: str = ""
     fields: tuple[Field, ...] = ()

@@ -17,6 +17,7 @@ from typing import Any
 
 from destinations.kit.definition import Action, Context, Conversation, Hook, Item, Preset, SyncMode
 from destinations.kit.http import Request
+from destinations.kit.verdicts import ItemResult
 from engine.mapping.fields import Field, condition_from_json, field_from_json
 
 PLACES = ("$.traits", "$.context.traits", "$.properties")
@@ -41,6 +42,7 @@ class Table:
         *,
         perform: Callable[[Context, dict[str, Any]], Request | Conversation] | None = None,
         perform_batch: Callable[[Context, list[Item]], Conversation] | None = None,
+        confirm: Callable[[Context, list[ItemResult]], Conversation] | None = None,
         hooks: Sequence[Hook] = (),
         choices: Mapping[str, Callable[[Context, dict[str, Any]], Conversation]] | None = None,
     ) -> Action:
@@ -57,6 +59,7 @@ class Table:
             sync_mode=_sync_mode(told.get("sync_mode")),
             perform=perform,
             perform_batch=perform_batch,
+            confirm=confirm,
             hooks=tuple(hooks),
             choices=choices or {},
         )

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from destinations import trial
-from destinations.kit.conversation import Tokens, converse, item_verdicts
+from destinations.kit.conversation import Tokens, converse, item_verdicts, pause_of
 from destinations.kit.definition import (
     NO_TOKEN,
     Action,
@@ -47,8 +47,13 @@ class Recording:
     default: Response = field(default_factory=lambda: Response(status=200, body=b"{}"))
     requests: list[Request] = field(default_factory=list)
     used: dict[int, int] = field(default_factory=dict)
+    pauses: list[float] = field(default_factory=list)
 
     def send(self, request: Request) -> Response:
+        seconds = pause_of(request)
+        if seconds is not None:
+            self.pauses.append(seconds)
+            return self.default
         self.requests.append(request)
         rules = [(place, rule) for place, rule in enumerate(self.answers) if isinstance(rule, Rule)]
         for place, rule in rules:
@@ -77,6 +82,7 @@ class Ran:
     verdicts: list[Verdict]
     result: Any = None
     token: Token = NO_TOKEN
+    pauses: Sequence[float] = ()
 
     @property
     def request(self) -> Request:
@@ -134,11 +140,13 @@ def run_action(
     as_batch: bool | None = None,
     token: Token = NO_TOKEN,
     operator: Mapping[str, str] | None = None,
+    is_confirmed: bool = False,
 ) -> Ran:
     """Deliver `events` by an action of a connector and tell what it asked and what came of it.
 
     `mapping` is laid over the one that a new mapping starts with; a value of None takes a field out. `trigger` None is
     the action's own. `as_batch` None: several events go as one batch where the action takes batches.
+    `is_confirmed`: then `Action.confirm` asks what came of them, without the pauses in between.
     """
     found = definition.action(action)
     assert found is not None, f"{definition.slug} has no action {action}"
@@ -152,8 +160,9 @@ def run_action(
         mapping={key: value for key, value in fields.items() if value is not None},
         trigger=trigger,
         as_batch=found.perform_batch is not None and (len(events) > 1 if as_batch is None else as_batch),
+        is_confirmed=is_confirmed,
     )
-    return Ran(recording.requests, ran.verdicts, ran, ran.token)
+    return Ran(recording.requests, ran.verdicts, ran, ran.token, recording.pauses)
 
 
 def run_operation(

@@ -39,6 +39,7 @@ class ItemResult:
     """The result of one item of a batch: an HTTP status, and what was wrong with it.
 
     `sent` and `body`, where a connector tells them, are what was sent for this item and what the vendor said of it.
+    `ticket` of a success that the vendor only took note of: by it `Action.confirm` asks what came of the item.
     """
 
     status: int = 200
@@ -47,6 +48,7 @@ class ItemResult:
     retry_after: float | None = None
     sent: Any = None
     body: Any = None
+    ticket: Any = None
 
     def verdict(self) -> Verdict:
         if 200 <= self.status < 300:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from destinations.connectors.salesforce.client import custom_objects
+from destinations.connectors.salesforce.outcomes import confirm
 from destinations.connectors.salesforce.records import Records
 from destinations.connectors.salesforce.sign_in import api_url, sign_in
 from destinations.kit.definition import Context, DestinationDefinition
@@ -35,6 +36,7 @@ definition = DestinationDefinition(
             f"{key}{suffix}",
             perform=records.perform,
             perform_batch=records.perform_batch,
+            confirm=confirm,
             choices={} if records.kind else {"customObjectName": custom_objects},
         )
         # The first ones choose by sync mode, those without "2" by a field of the mapping.

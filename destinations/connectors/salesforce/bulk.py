@@ -17,6 +17,7 @@ from engine.jstext import number_text
 NO_VALUE = "#N/A"
 
 Row = Mapping[str, Any]
+RowKey = frozenset[tuple[str, str]]
 
 
 class Job(NamedTuple):
@@ -29,9 +30,9 @@ class Job(NamedTuple):
 
 
 def load(context: Context, job: Job, rows: Sequence[tuple[Any, Row]]) -> Conversation:
-    """Create a job, give it the file of these (id, record)s, close it.
+    """Create a job, give it the file of these (id, record)s, close it; returns the id of the job.
 
-    Salesforce works on the job later; what it refuses then is listed under Bulk Data Load Jobs.
+    Salesforce works on the job later: `outcomes.confirm` asks what it refused.
     """
     text = csv(rows, job.id_name)
     about = {"object": job.kind, "contentType": "CSV", "operation": job.operation}
@@ -58,7 +59,7 @@ def load(context: Context, job: Job, rows: Sequence[tuple[Any, Row]]) -> Convers
         yield from ask(_closed(url))
         raise
     yield from ask(_closed(url))
-    return None
+    return str(job_id)
 
 
 def csv(rows: Sequence[tuple[Any, Row]], id_name: str) -> str:
@@ -69,6 +70,19 @@ def csv(rows: Sequence[tuple[Any, Row]], id_name: str) -> str:
             raise PayloadValidationError(f"The field name {name!r} cannot be a column: take out the comma.")
     header = [*names, id_name] if id_name else names
     return "".join(f"{line}\n" for line in (",".join(header), *_lines(rows, names, bool(id_name))))
+
+
+def written(found: Any, row: Row, id_name: str) -> dict[str, str]:
+    """The texts of a row by column, as the file has them."""
+    texts = {name: NO_VALUE if value is None else _text(value) for name, value in row.items()}
+    return {**texts, id_name: _text(found)} if id_name else texts
+
+
+def row_key(texts: Mapping[str, str], id_name: str) -> RowKey:
+    """By what a row is found again in the files that Salesforce gives back: its id, in an insert all of its values."""
+    if id_name:
+        return frozenset({(id_name, texts.get(id_name, ""))})
+    return frozenset((name, text) for name, text in texts.items() if text not in ("", NO_VALUE))
 
 
 def _lines(rows: Iterable[tuple[Any, Row]], names: Sequence[str], has_id: bool) -> Iterator[str]:

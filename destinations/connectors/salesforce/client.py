@@ -15,7 +15,7 @@ from engine.jstext import number_text
 from engine.mapping.fields import Choice
 
 # Salesforce is busy, or the organisation is over a limit that is lifted by itself.
-_RETRIED = {"UNABLE_TO_LOCK_ROW", "REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT"}
+RETRIED = {"UNABLE_TO_LOCK_ROW", "REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "QUERY_TIMEOUT"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _UNNAMED = re.compile(r"[^A-Za-z0-9_]")
 
@@ -28,7 +28,7 @@ def ask(request: Request) -> Conversation:
         said = error.response.json()
         problems = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
         for problem in problems:
-            if problem.get("errorCode") in _RETRIED:
+            if problem.get("errorCode") in RETRIED:
                 raise RetryableError(f"Salesforce is busy: {problem.get('message')}", status=503) from error
         raise
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from destinations.connectors.salesforce import bulk, client
+from destinations.connectors.salesforce.outcomes import Ticket
 from destinations.kit.batches import Results
 from destinations.kit.definition import Context, Conversation, Item
 from destinations.kit.errors import IntegrationError, PayloadValidationError
 from destinations.kit.http import HttpError
 from destinations.kit.membership import personas
+from destinations.kit.verdicts import ItemResult
 
 # Members of a payload that steer the action and are no fields of the record.
 STEERING = frozenset(
@@ -68,13 +70,19 @@ class Records:
             except (IntegrationError, PayloadValidationError) as error:
                 results.fail(item, error.message, status=error.status, code=error.code)
         for job, members in jobs.items():
+            rows = _merged(members, job.operation)
             try:
-                yield from bulk.load(context, job, _merged(members, job.operation))
+                job_id = yield from bulk.load(context, job, list(rows.values()))
             except HttpError as error:
                 results.refuse(members, error)
             except PayloadValidationError as error:
                 for item in members:
                     results.fail(item, error.message)
+            else:
+                for item in members:
+                    texts = bulk.written(*rows[_row_of(item, job.operation)], job.id_name)
+                    ticket = Ticket(job_id, job.id_name, bulk.row_key(texts, job.id_name))
+                    results.set(item, ItemResult(ticket=ticket))
         return results.done()
 
     def _job(self, context: Context, item: Item) -> bulk.Job:
@@ -143,18 +151,24 @@ def _id_name(mode: str, payload: Mapping[str, Any]) -> str:
     return ""
 
 
-def _merged(items: list[Item], operation: str) -> list[tuple[Any, dict[str, Any]]]:
+def _merged(items: list[Item], operation: str) -> dict[Any, tuple[Any, dict[str, Any]]]:
     """(id, row) of each record: Salesforce refuses a record that is twice in a file, so later values win."""
     rows: dict[Any, tuple[Any, dict[str, Any]]] = {}
     for item in items:
-        payload = item.payload
-        found = payload.get("bulkUpdateRecordId")
-        if operation == "upsert":
-            found = payload["bulkUpsertExternalId"]["externalIdValue"]
-        key = ("new", item.index) if operation == "insert" else found
+        key = _row_of(item, operation)
         earlier = rows[key][1] if key in rows else {}
-        rows[key] = (found, {**earlier, **_record(payload, item.event)})
-    return list(rows.values())
+        found = item.payload.get("bulkUpdateRecordId") if operation == "insert" else key
+        rows[key] = (found, {**earlier, **_record(item.payload, item.event)})
+    return rows
+
+
+def _row_of(item: Item, operation: str) -> Any:
+    """What is equal for the items that go into one row: the record's id; each new record has its own."""
+    if operation == "insert":
+        return ("new", item.index)
+    if operation == "upsert":
+        return item.payload["bulkUpsertExternalId"]["externalIdValue"]
+    return item.payload.get("bulkUpdateRecordId")
 
 
 def _record(payload: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
