@@ -83,16 +83,21 @@ class Builder:
         self.scope = scope
         self.references = references
         self.only_with_events = False
-        self.only_known = False
+        self.only_known = self.leaves_out_early = False
 
-    def leave_out_anonymous(self, options: Sequence[Options]) -> None:
+    def leave_out_anonymous(self, options: Sequence[Options], *, is_late: bool = False) -> None:
         """Call before the verdicts, where profiles without a row among the facts are taken as no members.
 
         When none of the audiences takes anonymous profiles, one join leaves them out; over few profiles it is cheaper
-        to ask for each.
+        to ask for each. `is_late`: the caller asks by `is_known`, of the profiles that the verdicts leave.
         """
         asked = self.collection == USERS and not any(each.include_anonymous for each in options)
         self.only_known = asked and not self._is_few
+        self.leaves_out_early = self.only_known and not is_late
+
+    def is_known(self, profile_id: str) -> str:
+        """The test that leaves out anonymous profiles late."""
+        return self._identified(profile_id, KNOWN_IDENTIFIERS) if self.only_known else "true"
 
     def verdict(self, condition: Condition, options: Options) -> Verdict:
         found = self.node(condition.where, options)
@@ -192,7 +197,7 @@ class Builder:
         if self._joins_events(passes) and not self._reads_profiles():
             # Whoever has events is a user profile, of which nothing else is needed.
             own, joins, parts = "h0.profile_id", [], []
-            where = f" WHERE {self._identified(own, KNOWN_IDENTIFIERS)}" if self.only_known else ""
+            where = f" WHERE {self._identified(own, KNOWN_IDENTIFIERS)}" if self.leaves_out_early else ""
         facts = [f"{own} AS id", *statement.facts.select()]
         if len(passes) > 1:
             parts.append(f"{prefix}event_row AS MATERIALIZED ({self._events()})")
@@ -229,7 +234,7 @@ class Builder:
             rows = f"SELECT p.id, p.traits FROM {self._ids()} AS i(id) CROSS JOIN LATERAL ({found}) p"
         else:
             tests += within(self.scope, "p.id", statement)
-            if self.only_known:
+            if self.leaves_out_early:
                 tests.append(self._identified("p.id", KNOWN_IDENTIFIERS))
             rows = f"SELECT p.id, p.traits FROM profile p WHERE {_and(tests)}"
         return f"{self.prefix}scope AS NOT MATERIALIZED ({rows})"

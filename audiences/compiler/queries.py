@@ -29,7 +29,8 @@ _CHANGES = """
 SELECT coalesce(r.profile_id, m.profile_id) AS profile_id, coalesce(r.audience_id, m.audience_id) AS audience_id,
        coalesce(r.is_member, false) AS is_member, r.recheck_at,
        coalesce(m.is_member, false) AS was_member, m.recheck_at AS was_recheck_at, m.profile_id IS NOT NULL AS is_stored
-FROM (SELECT * FROM (SELECT * FROM result OFFSET 0) a WHERE a.is_member OR a.recheck_at IS NOT NULL) r
+FROM (SELECT * FROM (SELECT * FROM result OFFSET 0) a
+     WHERE (a.is_member OR a.recheck_at IS NOT NULL) AND {known}) r
 FULL JOIN (SELECT m.audience_id, m.profile_id, m.is_member, m.recheck_at FROM membership m
      WHERE m.space_id = {space} AND m.audience_id = ANY ({ids}) {scope}) m
      ON m.audience_id = r.audience_id AND m.profile_id = r.profile_id
@@ -76,7 +77,7 @@ def compile_audiences(
     builder = Builder(space_id, collection, scope, now, references, is_timed=True)
     if changed_only:
         builder.only_with_events = all(wants_events(item.condition.where) for item in inputs)
-        builder.leave_out_anonymous([item.options for item in inputs])
+        builder.leave_out_anonymous([item.options for item in inputs], is_late=True)
     verdicts = [builder.verdict(item.condition, item.options) for item in inputs]
     statement = builder.statement
     ids = statement.param([item.audience_id for item in inputs], "bigint[]")
@@ -90,7 +91,7 @@ def compile_audiences(
     final = "SELECT profile_id, audience_id, is_member, recheck_at FROM result"
     if changed_only:
         stored = "".join(f" AND {test}" for test in within(scope, "m.profile_id", statement))
-        final = _CHANGES.format(space=statement.space, ids=ids, scope=stored)
+        final = _CHANGES.format(space=statement.space, ids=ids, scope=stored, known=builder.is_known("a.profile_id"))
     return Query(sql=f"WITH {', '.join(parts)} {final}", params=statement.params)
 
 
@@ -125,9 +126,9 @@ def preview_query(
     """One row: (how many profiles belong, ids of up to `sample_size` of them, lowest first)."""
     builder = Builder(space_id, condition.collection, scope or Everyone(), now, references, is_timed=False)
     builder.only_with_events = wants_events(condition.where)
-    builder.leave_out_anonymous([options])
+    builder.leave_out_anonymous([options], is_late=True)
     verdict = builder.verdict(condition, options)
-    members = f"members AS MATERIALIZED (SELECT f.id FROM facts f WHERE {verdict.holds})"
+    members = f"members AS MATERIALIZED (SELECT f.id FROM facts f WHERE {verdict.holds} AND {builder.is_known('f.id')})"
     sample = f"ARRAY(SELECT id FROM members ORDER BY id LIMIT {builder.statement.param(sample_size, 'integer')})"
     ctes = builder.ctes()
     return Query(

@@ -147,7 +147,8 @@ def _by_constant(  # noqa: PLR0911 - one a kind of operator
     if operator == "equals":
         return f"{value} = {document}"
     if operator in ORDER:
-        return f"(jsonb_typeof({value}) = 'number' AND {value} {COMPARISONS[operator]} {document})"
+        # Numbers are compared first: that leaves few to be looked at again.
+        return f"({value} {COMPARISONS[operator]} {document} AND jsonb_typeof({value}) = 'number')"
     if operator == "contains":
         return _contains_constant(value, operand, statement)
     text = statement.param(str(operand.value), "text")

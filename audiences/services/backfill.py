@@ -19,6 +19,7 @@ from audiences.services.compute import compute_block, dependents_of, evaluate, e
 from audiences.services.definitions import compiled
 from audiences.services.following import Evaluated, follow
 from audiences.services.locks import lock_space
+from audiences.services.planning import planned_size
 from audiences.tasks import first_syncs
 from common.tasks import enqueue
 
@@ -26,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Of an audience whose changes somebody hears of: they pass through memory.
 SLICE_PROFILES = 25_000
-# Others begin with so many, and grow until a slice takes about so long or is a million.
+# Others begin with as many as are expected to take a moment, at least so many, and grow until a slice takes about so
+# long or is a million.
 FIRST_PROFILES = 200_000
 SLICE_SECONDS = 3.0
 MOST_PROFILES = 1_000_000
@@ -54,9 +56,11 @@ def _begin(run: ComputeRun) -> None:
 def work(run: ComputeRun, *, slice_profiles: int | None = None) -> None:
     """Carry a claimed run to its end. A database error is retried by a later claim, up to five in all."""
     is_entry = run.audience.purpose == AudiencePurpose.JOURNEY_ENTRY
-    size = slice_profiles or (SLICE_ENTRIES if is_entry else FIRST_PROFILES)
+    size = slice_profiles or SLICE_ENTRIES
     try:
         _catch_up(run)
+        if slice_profiles is None and not is_entry:
+            size = _first_size(run)
         started = time.monotonic()
         while _slice(run, size, is_fixed=slice_profiles is not None):
             if slice_profiles is None and not is_entry:
@@ -66,6 +70,11 @@ def work(run: ComputeRun, *, slice_profiles: int | None = None) -> None:
     except DatabaseError as error:
         logger.exception("compute run %s failed in attempt %s", run.pk, run.attempts)
         _note_failure(run, str(error).splitlines()[0][:500])
+
+
+def _first_size(run: ComputeRun) -> int:
+    with transaction.atomic():
+        return min(max(planned_size(run, now=timezone.now()), FIRST_PROFILES), MOST_PROFILES)
 
 
 def _catch_up(run: ComputeRun) -> None:

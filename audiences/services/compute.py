@@ -141,6 +141,18 @@ def _levels(audiences: Sequence[Compiled]) -> list[tuple[int, list[Compiled]]]:
     return [(collection, levels[depth, collection]) for depth, collection in sorted(levels)]
 
 
+def inputs_of(audiences: Sequence[Compiled]) -> list[CompiledInput]:
+    return [
+        CompiledInput(
+            audience_id=item.audience.pk,
+            condition=item.condition,
+            include_anonymous=item.audience.include_anonymous,
+            historical_from=item.audience.historical_from,
+        )
+        for item in audiences
+    ]
+
+
 def _apply(
     *,
     space: Space,
@@ -150,32 +162,14 @@ def _apply(
     now: datetime,
     is_heard: bool,
 ) -> list[Entered]:
-    inputs = [
-        CompiledInput(
-            audience_id=item.audience.pk,
-            condition=item.condition,
-            include_anonymous=item.audience.include_anonymous,
-            historical_from=item.audience.historical_from,
-        )
-        for item in audiences
-    ]
     changes: list[Entered] = []
     suppressed = suppressed_profiles(space.pk)
-    for group in in_statements(inputs):
+    for group in in_statements(inputs_of(audiences)):
         query = compile_audiences(space.pk, group, scope, now, references=references, changed_only=True)
         verdicts = f"SELECT * FROM ({query.sql}) AS v {NOT_ENTERING}" if suppressed else query.sql  # noqa: S608
         statement = f"""
-            WITH verdict AS MATERIALIZED ({verdicts}),
-            stored AS (
-                INSERT INTO membership AS m (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
-                SELECT %(space)s, audience_id, profile_id, is_member, %(now)s, recheck_at FROM verdict
-                ORDER BY audience_id, profile_id
-                ON CONFLICT (space_id, audience_id, profile_id) DO UPDATE
-                SET is_member = excluded.is_member, recheck_at = excluded.recheck_at, changed_at =
-                    CASE WHEN m.is_member = excluded.is_member THEN m.changed_at ELSE excluded.changed_at END
-            )
-            {CHANGES if is_heard else COUNTS}
-        """  # noqa: S608 - the compiler parametrizes every value
+            WITH verdict AS MATERIALIZED ({verdicts}), {STORE} {CHANGES if is_heard else COUNTS}
+        """
         with connection.cursor() as cursor:
             if not isinstance(scope, TheseProfiles):
                 cursor.execute(WIDE_SCOPES)
@@ -192,6 +186,22 @@ def _apply(
     return changes
 
 
+# Under the lock of the space nobody else writes here, so that only what is stored already has to be looked for: an
+# INSERT that asks for each row whether it is there takes half as long again.
+STORE = """
+added AS (
+    INSERT INTO membership (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
+    SELECT %(space)s, audience_id, profile_id, is_member, %(now)s, recheck_at FROM verdict WHERE NOT is_stored
+    ORDER BY audience_id, profile_id
+), changed AS (
+    INSERT INTO membership AS m (space_id, audience_id, profile_id, is_member, changed_at, recheck_at)
+    SELECT %(space)s, audience_id, profile_id, is_member, %(now)s, recheck_at FROM verdict WHERE is_stored
+    ORDER BY audience_id, profile_id
+    ON CONFLICT (space_id, audience_id, profile_id) DO UPDATE
+    SET is_member = excluded.is_member, recheck_at = excluded.recheck_at, changed_at =
+        CASE WHEN m.is_member = excluded.is_member THEN m.changed_at ELSE excluded.changed_at END
+)
+"""
 # Suppressed people enter no audience; they may leave one (ingestion-and-profiles.md §9).
 NOT_ENTERING = "WHERE NOT (v.is_member AND v.was_member IS NOT TRUE AND v.profile_id = ANY(%(suppressed)s::bigint[]))"
 CHANGES = "SELECT audience_id, profile_id, is_member FROM verdict WHERE is_member IS DISTINCT FROM was_member"

@@ -52,6 +52,9 @@ def measure(run: SlicedRun, *, space_id: int, collection: int) -> None:
 
 def next_slice(run: SlicedRun, *, space_id: int, collection: int, size: int) -> tuple[int, int]:
     """The last profile id of the next slice and how many profiles it has."""
+    left = run.profiles_total - run.profiles_done
+    if left <= size:
+        return run.last_profile_id, max(left, 0)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT max(id), count(*) FROM (SELECT id FROM profile WHERE space_id = %s AND collection = %s "

@@ -87,7 +87,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class EntryResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one entry. `outcome` None: to be tried again at `next_attempt_at`."""
+    """What came of one entry that was not delivered. `outcome` None: to be tried again at `next_attempt_at`."""
 
     entry: Entry
     outcome: Outcome | None
@@ -95,27 +95,13 @@ class EntryResult(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     first_attempt_at: datetime
     next_attempt_at: datetime | None
-    exchange: str | None
-    duration_ms: int | None
 
     @classmethod
-    def of(
-        cls,
-        entry: Entry,
-        verdict: Verdict,
-        *,
-        now: datetime,
-        was_sent: bool,
-        exchange: str | None,
-        duration_ms: int | None,
-    ) -> EntryResult:
+    def of(cls, entry: Entry, verdict: Verdict, *, now: datetime, attempts: int) -> EntryResult:
         first = entry.first_attempt_at or now
-        attempts = entry.attempts + (1 if was_sent else 0)
         outcome: Outcome | None = Outcome.FAILED
         at = None
-        if verdict.outcome == "delivered":
-            outcome = Outcome.DELIVERED
-        elif verdict.outcome == "filtered":
+        if verdict.outcome == "filtered":
             outcome = Outcome.FILTERED
         elif verdict.outcome == "retry":
             at = retries.next_attempt(
@@ -129,8 +115,6 @@ class EntryResult(msgspec.Struct, frozen=True, kw_only=True):
             verdict=verdict,
             first_attempt_at=first,
             next_attempt_at=at,
-            exchange=exchange,
-            duration_ms=duration_ms,
         )
 
     def row(self) -> dict[str, Any]:
@@ -148,6 +132,49 @@ class EntryResult(msgspec.Struct, frozen=True, kw_only=True):
             "first_attempt_at": self.first_attempt_at,
             "next_attempt_at": self.next_attempt_at,
         }
+
+
+class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a batch: the ids of the delivered entries by (attempts, status), and the others one by one.
+
+    `exchange` is kept once, with the finished entry `holder`; the others hold the id of that one.
+    """
+
+    delivered: dict[tuple[int, int | None], list[int]]
+    others: list[EntryResult]
+    holder: int
+    exchange: str | None
+    duration_ms: int | None
+
+    @classmethod
+    def of(
+        cls,
+        batch: Sequence[Entry],
+        verdicts: Sequence[Verdict],
+        *,
+        now: datetime,
+        was_sent: bool,
+        exchange: str | None,
+        duration_ms: int | None,
+    ) -> BatchResult:
+        delivered: dict[tuple[int, int | None], list[int]] = {}
+        others: list[EntryResult] = []
+        more = 1 if was_sent else 0
+        for entry, verdict in zip(batch, verdicts, strict=True):
+            attempts = entry.attempts + more
+            if verdict.outcome == "delivered":
+                delivered.setdefault((attempts, verdict.status), []).append(entry.id)
+            else:
+                others.append(EntryResult.of(entry, verdict, now=now, attempts=attempts))
+        finished = [ids[0] for ids in delivered.values()]
+        finished += [other.entry.id for other in others if other.outcome is not None]
+        return cls(
+            delivered=delivered,
+            others=others,
+            holder=finished[0] if finished else 0,
+            exchange=exchange,
+            duration_ms=duration_ms,
+        )
 
 
 def pending(*, connection: Connection, now: datetime) -> tuple[bool, bool]:
@@ -205,22 +232,11 @@ def next_batch(*, sync: ListSync, limit: int, after_id: int = 0) -> list[Entry]:
         return [Entry(*row) for row in cursor.fetchall()]
 
 
-def record(results: Sequence[EntryResult], *, sync: ListSync, connection: Connection, now: datetime) -> None:
-    """Outcomes of one batch in one transaction. An entry that changed meanwhile was superseded and is left alone.
-
-    The exchange of the batch is kept once, with its first entry; the others hold the id of that one.
-    """
-    if not results:
-        return
-    exchange, duration = results[0].exchange, results[0].duration_ms
-    finished = [result for result in results if result.outcome is not None]
-    again = [result.row() for result in results if result.outcome is None]
-    tried = [
-        result.row()
-        for result in results
-        if result.outcome != Outcome.DELIVERED and result.attempts > result.entry.attempts
-    ]
-    failed = _kept_once(tried, exchange)
+def record(result: BatchResult, *, sync: ListSync, connection: Connection, now: datetime) -> None:
+    """Outcomes of one batch in one transaction. An entry that changed meanwhile was superseded and is left alone."""
+    again = [one.row() for one in result.others if one.outcome is None]
+    tried = [one.row() for one in result.others if one.attempts > one.entry.attempts]
+    failed = _kept_once(tried, result.exchange)
     mine = [connection.space_id, connection.pk]
     with transaction.atomic(), database.cursor() as cursor:
         counts: list[Count] = []
@@ -229,10 +245,10 @@ def record(results: Sequence[EntryResult], *, sync: ListSync, connection: Connec
             "space": connection.space_id,
             "connection": connection.pk,
             "destination": connection.destination_id,
-            "duration": duration,
+            "duration": result.duration_ms,
             "now": now,
         }
-        for gone, parameters in _gone(finished, exchange):
+        for gone, parameters in _gone(result):
             cursor.execute(FINISH.format(gone=gone), about | parameters)
             for outcome, reason, kind, created_at, calls in cursor.fetchall():
                 counts.append(Count.of(connection, outcome, reason=reason, calls=calls))
@@ -242,7 +258,7 @@ def record(results: Sequence[EntryResult], *, sync: ListSync, connection: Connec
         if again:
             cursor.execute(RETRY, [_json(again), *mine])
         if failed:
-            cursor.execute(ATTEMPTS, [connection.space_id, now, duration, _json(failed)])
+            cursor.execute(ATTEMPTS, [connection.space_id, now, result.duration_ms, _json(failed)])
         counters.add(counts, now=now)
         tallies.add(counted)
         ListSync.objects.filter(pk=sync.pk).update(
@@ -251,18 +267,10 @@ def record(results: Sequence[EntryResult], *, sync: ListSync, connection: Connec
         )
 
 
-def _gone(finished: Sequence[EntryResult], exchange: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _gone(result: BatchResult) -> Iterator[tuple[str, dict[str, Any]]]:
     """What FINISH takes, as few statements and as little text as will do: (query, its parameters)."""
-    alike: dict[tuple[int, int | None], list[int]] = {}
-    each: list[dict[str, Any]] = []
-    for result in finished:
-        if result.outcome == Outcome.DELIVERED:
-            alike.setdefault((result.attempts, result.verdict.status), []).append(result.entry.id)
-        else:
-            each.append(result.row())
-    holder = finished[0].entry.id if finished else 0
-    reference = None if exchange is None else str(holder)
-    for (attempts, status), ids in alike.items():
+    reference = None if result.exchange is None else str(result.holder)
+    for (attempts, status), ids in result.delivered.items():
         yield (
             ALIKE,
             {
@@ -270,14 +278,15 @@ def _gone(finished: Sequence[EntryResult], exchange: str | None) -> Iterator[tup
                 "ids": f"{{{','.join(map(str, ids))}}}",
                 "attempts": attempts,
                 "status": status,
-                "holder": holder,
-                "exchange": exchange,
+                "holder": result.holder,
+                "exchange": result.exchange,
                 "reference": reference,
             },
         )
+    each = [one.row() for one in result.others if one.outcome is not None]
     if each:
         for row in each:
-            row["exchange"] = exchange if row["i"] == holder else reference
+            row["exchange"] = result.exchange if row["i"] == result.holder else reference
         yield EACH, {"rows": _json(each)}
 
 

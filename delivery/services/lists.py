@@ -28,7 +28,7 @@ from delivery.services import exchanges, list_outcomes, outbox, retries
 from delivery.services.breaker import Breaker
 from delivery.services.exchanges import Exchange
 from delivery.services.list_entries import batches, list_entries
-from delivery.services.list_outcomes import Entry, EntryResult
+from delivery.services.list_outcomes import BatchResult, Entry
 from delivery.services.rate import Cap, cap_for
 from delivery.services.recorder import Recorder
 from delivery.services.repair import repair_asked
@@ -282,24 +282,19 @@ class _Run:
 
     def _record(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> None:
         """Have the outcomes written; waits for those of the batch before."""
-        results = self._results(batch, verdicts, made)
+        result = self._result(batch, verdicts, made)
         self.recorder.collect(timeout=None)
-        self.recorder.submit(results)
+        self.recorder.submit(result)
 
-    def _results(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> list[EntryResult]:
-        exchange = exchanges.as_text(made, self.tokens.secret_values)
-        duration, now, was_sent = exchanges.duration_ms(made), self._clock(), bool(made)
-        return [
-            EntryResult.of(
-                entry,
-                verdict,
-                now=now,
-                was_sent=was_sent,
-                exchange=exchange,
-                duration_ms=duration,
-            )
-            for entry, verdict in zip(batch, verdicts, strict=True)
-        ]
+    def _result(self, batch: list[Entry], verdicts: list[Verdict], made: list[Exchange]) -> BatchResult:
+        return BatchResult.of(
+            batch,
+            verdicts,
+            now=self._clock(),
+            was_sent=bool(made),
+            exchange=exchanges.as_text(made, self.tokens.secret_values),
+            duration_ms=exchanges.duration_ms(made),
+        )
 
     def _end(self, error: Verdict | None) -> None:
         with transaction.atomic():
@@ -312,7 +307,7 @@ class _Run:
                 )
                 while batch := list_outcomes.expired(sync=self.sync, now=self._clock()):
                     list_outcomes.record(
-                        self._results(batch, [given_up] * len(batch), []),
+                        self._result(batch, [given_up] * len(batch), []),
                         sync=self.sync,
                         connection=self.connection,
                         now=self._clock(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
@@ -38,13 +38,13 @@ class Recorder:
     def is_busy(self) -> bool:
         return self._under_way is not None
 
-    def submit(self, results: Sequence[Any]) -> None:
+    def submit(self, block: Any) -> None:
         """Write a block. Call `collect` until it says True before the next one."""
         assert self._under_way is None
         if transaction.get_connection().in_atomic_block:
-            self._record(results, now=self._clock())
+            self._record(block, now=self._clock())
         else:
-            self._under_way = self._thread.submit(self._write, results)
+            self._under_way = self._thread.submit(self._write, block)
 
     def collect(self, *, timeout: float | None = 0.0) -> bool:
         """Whether nothing is under way (any more), after waiting up to `timeout` seconds; None waits for the end."""
@@ -62,14 +62,14 @@ class Recorder:
         self._thread.submit(lambda: database.close())  # noqa: PLW0108 - looked up there, it is that thread's connection
         self._thread.shutdown()
 
-    def _write(self, results: Sequence[Any]) -> None:
+    def _write(self, block: Any) -> None:
         """A deadlock with a pause, or a database that is away for a moment, must not lose what was delivered."""
         for attempt in range(1, TRIES + 1):
             started = time.monotonic()
             try:
                 if database.connection is None:
                     outbox.set_plain_plans()
-                self._record(results, now=self._clock())
+                self._record(block, now=self._clock())
                 self.seconds = time.monotonic() - started
                 return
             except OperationalError:
