@@ -88,16 +88,20 @@ class Builder:
     def leave_out_anonymous(self, options: Sequence[Options], *, is_late: bool = False) -> None:
         """Call before the verdicts, where profiles without a row among the facts are taken as no members.
 
-        When none of the audiences takes anonymous profiles, one join leaves them out; over few profiles it is cheaper
-        to ask for each. `is_late`: the caller asks by `is_known`, of the profiles that the verdicts leave.
+        When none of the audiences takes anonymous profiles, one join leaves them out; of few profiles each is asked.
+        `is_late`: the caller asks by `is_known` and `is_known_fact`, of the profiles that the verdicts leave.
         """
         asked = self.collection == USERS and not any(each.include_anonymous for each in options)
-        self.only_known = asked and not self._is_few
-        self.leaves_out_early = self.only_known and not is_late
+        self.only_known = asked and (is_late or not self._is_few)
+        self.leaves_out_early = asked and not is_late and not self._is_few
 
     def is_known(self, profile_id: str) -> str:
-        """The test that leaves out anonymous profiles late."""
-        return self._identified(profile_id, KNOWN_IDENTIFIERS) if self.only_known else "true"
+        """The test that leaves out anonymous profiles late; of few profiles it is among the facts."""
+        return self._identified(profile_id, KNOWN_IDENTIFIERS) if self.only_known and not self._is_few else "true"
+
+    def is_known_fact(self) -> str:
+        """The same, over the facts."""
+        return self._has_identifier(KNOWN_IDENTIFIERS) if self.only_known and self._is_few else "true"
 
     def verdict(self, condition: Condition, options: Options) -> Verdict:
         found = self.node(condition.where, options)
@@ -207,7 +211,7 @@ class Builder:
             parts.append(f"{prefix}happened{number} AS (SELECT e.profile_id, {picked} GROUP BY e.profile_id)")
             on = f" ON h{number}.profile_id = {own}"
             joins.append(f"{join} {prefix}happened{number} h{number}{on}" if joins else f"{prefix}happened{number} h0")
-        facts += statement.aggregates.columns.names()
+        facts += [*statement.aggregates.columns.names(), *statement.derived.select()]
         for number, (columns, rows) in enumerate(belongings(self.statement, self.references, self.scope)):
             parts.append(f"{prefix}belonging{number} AS ({rows})")
             facts += [f"b{number}.{name}" for name in columns]

@@ -57,14 +57,11 @@ def _by_bounds(node: EventNode, options: Options, statement: Statement) -> Verdi
             return Verdict(holds=verdict)
         leaves, entry = f"{newest} + {statement.span(span)}", _entry(node, options, statement)
         return Verdict(holds=verdict, flips_at=f"(CASE WHEN {found} THEN {leaves} ELSE {entry} END)")
-    count = f"coalesce({statement.aggregates.add(f'count(*) FILTER (WHERE {inside})', kind)}, 0)"
+    count = statement.count(inside, kind)
     verdict = in_range(count, low, high)
     if not statement.is_timed:
         return Verdict(holds=verdict)
-    exits = None
-    if span is not None:
-        oldest = statement.aggregates.add(f"min(e.ts) FILTER (WHERE {inside})", kind)
-        exits = f"coalesce({oldest} + {statement.span(span)}, {NEVER})"
+    exits = None if span is None else f"{statement.earliest('e.ts', inside, kind)} + {statement.span(span)}"
     return Verdict(holds=verdict, flips_at=_change(count, low, high, _entry(node, options, statement), exits))
 
 
@@ -87,15 +84,13 @@ def _by_lives(node: EventNode, relative: list[Test], options: Options, statement
     kind = _number(node, statement)
     start, end = f"GREATEST({', '.join(starts)})", f"LEAST({', '.join([*ends, NEVER])})"
     inside = _and([*base, f"{start} <= {statement.moment}", f"{statement.moment} < {end}"])
-    count = f"coalesce({statement.aggregates.add(f'count(*) FILTER (WHERE {inside})', kind)}, 0)"
+    count = statement.count(inside, kind)
     verdict = in_range(count, low, high)
     if not statement.is_timed:
         return Verdict(holds=verdict)
     later = _and([*base, f"{start} > {statement.moment}", f"{start} < {end}"])
-    enters = statement.aggregates.add(f"min({start}) FILTER (WHERE {later})", kind)
-    leaves = statement.aggregates.add(f"min({end}) FILTER (WHERE {inside})", kind)
-    entry = f"LEAST({enters}, {_future(statement)})"
-    return Verdict(holds=verdict, flips_at=_change(count, low, high, entry, f"coalesce({leaves}, {NEVER})"))
+    entry = f"LEAST({statement.earliest(start, later, kind)}, {_future(statement)})"
+    return Verdict(holds=verdict, flips_at=_change(count, low, high, entry, statement.earliest(end, inside, kind)))
 
 
 def thresholds(count: Count) -> tuple[int, int | None]:
@@ -121,7 +116,8 @@ def _change(count: str, low: int, high: int | None, entry: str, leaves: str | No
     cases = [f"WHEN {count} < {low} THEN {entry}"] if low else []
     cases += [] if high is None else [f"WHEN {count} > {high} THEN {out}"]
     inside = [*([] if high is None else [entry]), *([out] if low else [])]
-    return f"(CASE {' '.join(cases)} ELSE LEAST({', '.join(inside)}) END)"
+    last = inside[0] if len(inside) == 1 else f"LEAST({', '.join(inside)})"
+    return f"(CASE {' '.join(cases)} ELSE {last} END)"
 
 
 def _entry(node: EventNode, options: Options, statement: Statement) -> str:
@@ -134,7 +130,7 @@ def _entry(node: EventNode, options: Options, statement: Statement) -> str:
 
 
 def _future(statement: Statement) -> str:
-    return f"coalesce({statement.aggregates.add('min(e.ts) FILTER (WHERE e.k = -1)', FUTURE)}, {NEVER})"
+    return statement.earliest("e.ts", "e.k = -1", FUTURE)
 
 
 def _base(node: EventNode, options: Options, statement: Statement) -> list[str]:

@@ -29,8 +29,8 @@ _CHANGES = """
 SELECT coalesce(r.profile_id, m.profile_id) AS profile_id, coalesce(r.audience_id, m.audience_id) AS audience_id,
        coalesce(r.is_member, false) AS is_member, r.recheck_at,
        coalesce(m.is_member, false) AS was_member, m.recheck_at AS was_recheck_at, m.profile_id IS NOT NULL AS is_stored
-FROM (SELECT * FROM (SELECT * FROM result OFFSET 0) a
-     WHERE (a.is_member OR a.recheck_at IS NOT NULL) AND {known}) r
+FROM (SELECT a.profile_id, a.audience_id, a.is_member, {recheck} AS recheck_at FROM (SELECT * FROM verdicts OFFSET 0) a
+     WHERE (a.is_member OR a.flips_at < {never}) AND {known}) r
 FULL JOIN (SELECT m.audience_id, m.profile_id, m.is_member, m.recheck_at FROM membership m
      WHERE m.space_id = {space} AND m.audience_id = ANY ({ids}) {scope}) m
      ON m.audience_id = r.audience_id AND m.profile_id = r.profile_id
@@ -80,18 +80,25 @@ def compile_audiences(
         builder.leave_out_anonymous([item.options for item in inputs], is_late=True)
     verdicts = [builder.verdict(item.condition, item.options) for item in inputs]
     statement = builder.statement
+    known = builder.is_known_fact()
     ids = statement.param([item.audience_id for item in inputs], "bigint[]")
     farthest = statement.instant(micros_of(now) + FARTHEST_RECHECK // _MICROSECOND)
     parts = [
         *builder.ctes(),
-        f"verdicts AS (SELECT f.id AS profile_id, {_rows(inputs, verdicts, ids)} FROM facts f)",
-        "result AS (SELECT v.profile_id, v.audience_id, v.is_member,"
-        f" CASE WHEN v.flips_at < {NEVER} THEN LEAST(v.flips_at, {farthest}) END AS recheck_at FROM verdicts v)",
+        f"verdicts AS (SELECT f.id AS profile_id, {_rows(inputs, verdicts, ids)} FROM facts f WHERE {known})",
     ]
-    final = "SELECT profile_id, audience_id, is_member, recheck_at FROM result"
+    recheck = f"CASE WHEN a.flips_at < {NEVER} THEN LEAST(a.flips_at, {farthest}) END"
+    final = f"SELECT a.profile_id, a.audience_id, a.is_member, {recheck} AS recheck_at FROM verdicts a"
     if changed_only:
         stored = "".join(f" AND {test}" for test in within(scope, "m.profile_id", statement))
-        final = _CHANGES.format(space=statement.space, ids=ids, scope=stored, known=builder.is_known("a.profile_id"))
+        final = _CHANGES.format(
+            space=statement.space,
+            ids=ids,
+            scope=stored,
+            recheck=recheck,
+            never=NEVER,
+            known=builder.is_known("a.profile_id"),
+        )
     return Query(sql=f"WITH {', '.join(parts)} {final}", params=statement.params)
 
 
@@ -128,7 +135,8 @@ def preview_query(
     builder.only_with_events = wants_events(condition.where)
     builder.leave_out_anonymous([options], is_late=True)
     verdict = builder.verdict(condition, options)
-    members = f"members AS MATERIALIZED (SELECT f.id FROM facts f WHERE {verdict.holds} AND {builder.is_known('f.id')})"
+    tests = f"{verdict.holds} AND {builder.is_known('f.id')} AND {builder.is_known_fact()}"
+    members = f"members AS MATERIALIZED (SELECT f.id FROM facts f WHERE {tests})"
     sample = f"ARRAY(SELECT id FROM members ORDER BY id LIMIT {builder.statement.param(sample_size, 'integer')})"
     ctes = builder.ctes()
     return Query(

@@ -94,10 +94,12 @@ class Statement:
         self.now = micros_of(now)
         self.is_timed = is_timed
         self.params: dict[str, Any] = {} if outer is None else outer.params
-        self._known: dict[tuple[str, str], str] = {} if outer is None else outer._known
+        self._known: dict[tuple[str, type, Any], str] = {} if outer is None else outer._known
         self.names = EventNames()
         self.followers = Columns("w")
         self.aggregates = Aggregates()
+        # Facts made of aggregates, which are null for profiles without events.
+        self.derived = Columns("d")
         self.facts = Columns("t")
         # Columns of the facts by row id: audiences, audiences of the profile's accounts, steps of journeys.
         self.memberships: dict[int, str] = {}
@@ -111,7 +113,8 @@ class Statement:
 
     def param(self, value: Any, cast: str) -> str:
         """A placeholder with its cast; equal values share one."""
-        key = (cast, repr(value))
+        # `repr` takes long for an instant; of a list there is nothing else to tell it by.
+        key = (cast, type(value), repr(value) if isinstance(value, list) else value)
         name = self._known.get(key)
         if name is None:
             name = self._known[key] = f"p{len(self.params)}"
@@ -131,6 +134,18 @@ class Statement:
     def span(self, micros: int) -> str:
         # In microseconds, since days would follow the session's daylight saving.
         return self.param(f"{micros} microseconds", "interval")
+
+    def count(self, condition: str, kind: int | None) -> str:
+        """The fact of how many of a profile's events satisfy a condition over `e`."""
+        return self._present(self.aggregates.add(f"count(*) FILTER (WHERE {condition})", kind), "0")
+
+    def earliest(self, instant: str, condition: str, kind: int | None) -> str:
+        """The fact of the first instant of a profile's events that satisfy a condition; NEVER if none does."""
+        return self._present(self.aggregates.add(f"min({instant}) FILTER (WHERE {condition})", kind), NEVER)
+
+    def _present(self, fact: str, otherwise: str) -> str:
+        name = fact.removeprefix("f.")
+        return f"f.{self.derived.add(f'coalesce({name}, {otherwise})')}"
 
     def need(self, *columns: str) -> None:
         """Columns of the event row that the expressions read beside profile_id, ts and k."""
