@@ -192,22 +192,21 @@ def _send_mapped(
     verdicts: list[Verdict] = [_unmatched(config)] * len(entries)
     piles: dict[Hashable, _Pile] = {}
     completion = _Completion(context)
+    enabled = [(mapping, mapping.matches, mapping.batch_size > 0) for mapping in config.enabled_mappings]
     for place, entry in enumerate(entries):
         event = completion.of(entry.event)
-        about = personas(event)
-        for mapping in config.enabled_mappings:
-            if not mapping.matches(event):
+        for mapping, matches, is_batched in enabled:
+            if not matches(event):
                 continue
             payload, problem = mapped_payload(mapping, event)
             if problem is not None:
                 verdicts[place] = _worse(verdicts[place], problem)
                 continue
-            is_batched = mapping.batch_size > 0
             key = batch_key(mapping, payload, about=completion.key) if is_batched else (mapping.id, place)
             pile = piles.get(key)
             if pile is None:
                 pile = piles[key] = _Pile(mapping)
-            going = membership(event, about, mapping.steering.sync_mode)
+            going = membership(event, completion.about, mapping.steering.sync_mode)
             pile.items.append(Item(index=len(pile.items), payload=payload, membership=going, event=event))
             pile.places.append(place)
     for pile in piles.values():
@@ -232,8 +231,8 @@ def _send_items(
 class _Completion:
     """Events as an action expects them: with the id of the list and the settings of the audience.
 
-    Neighbours nearly always share their `context` (the very object), which is then completed once. `key` tells lists
-    apart that must not go together.
+    Neighbours nearly always share their `context` (the very object), which is then completed once. Of the event that
+    was completed last, `about` is what it says of its audience, and `key` tells lists apart that must not go together.
     """
 
     def __init__(self, context: Context) -> None:
@@ -244,6 +243,7 @@ class _Completion:
             self._own["audience_settings"] = dict(context.audience_settings)
         self._seen: Any = None
         self._completed: Mapping[str, Any] = {}
+        self.about: Mapping[str, Any] = {}
         self.key = b""
 
     def of(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -251,6 +251,7 @@ class _Completion:
         if about is None or about is not self._seen:
             self._seen = about
             self._completed = self._complete(about or {})
+            self.about = personas({"context": self._completed})
             self.key = msgspec.json.encode(list_of(self._completed["personas"]))
         return event if self._completed is about else {**event, "context": self._completed}
 

@@ -121,8 +121,8 @@ class Call:
 
 def batch_key(mapping: CompiledMapping, payload: Mapping[str, Any], *, about: bytes) -> Hashable:
     """What may go together: calls of one mapping for one list (`about`: `list_of` as JSON) with equal batch keys."""
-    values = [payload.get(key) for key in mapping.steering.batch_keys]
-    return (mapping.id, about, msgspec.json.encode(values) if values else b"")
+    keys = mapping.steering.batch_keys
+    return (mapping.id, about, msgspec.json.encode([payload.get(key) for key in keys]) if keys else b"")
 
 
 class Plan(msgspec.Struct, frozen=True):

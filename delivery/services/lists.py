@@ -51,6 +51,11 @@ FAILED_BATCHES = 3
 WAIT_SECONDS = 0.2
 
 
+def distinct(verdicts: list[Verdict]) -> list[Verdict]:
+    """Each verdict once: nearly all entries of a batch share the very same one."""
+    return list({id(verdict): verdict for verdict in verdicts}.values())
+
+
 def sync_due(*, now: datetime | None = None) -> int:
     """The task's body: run every list connection that is due; returns how many ran."""
     deadline = time.monotonic() + settings.ENGAGE_TASK_SECONDS
@@ -179,11 +184,12 @@ class _Run:
             if batch is None:
                 break
             verdicts = self._send(batch)
-            refused = next((verdict for verdict in verdicts if needs_sign_in(self.config, verdict)), None)
+            told = distinct(verdicts)
+            refused = next((verdict for verdict in told if needs_sign_in(self.config, verdict)), None)
             if refused is not None:
                 pause_destination(destination_id=self.config.id, reason=refused.detail)
                 error = replace(refused, outcome="retry")
-            elif all(verdict.outcome == "retry" for verdict in verdicts):
+            elif all(verdict.outcome == "retry" for verdict in told):
                 failed_in_a_row += 1
                 breaker.failed(self._clock(), verdicts[0].detail)
                 if failed_in_a_row >= FAILED_BATCHES:
@@ -232,20 +238,22 @@ class _Run:
 
     def _send(self, batch: list[Entry]) -> list[Verdict]:
         """Send one batch; adds first, then removes, as the connector answers for them."""
-        ordered = sorted(batch, key=lambda entry: not entry.is_add)
+        going_in = [entry for entry in batch if entry.is_add]
+        ordered = going_in if len(going_in) == len(batch) else [*going_in, *(e for e in batch if not e.is_add)]
         entries = list_entries(ordered)
-        adds = sum(1 for entry in ordered if entry.is_add)
+        adds = len(going_in)
         made: list[Exchange] = []
         conversation = lists.send_batch(
             self.config, self._context(), self._audience(), entries[:adds], entries[adds:], tokens=self.tokens
         )
         outcome = self._converse(conversation, made)
         verdicts: list[Verdict] = outcome if isinstance(outcome, list) else [outcome] * len(ordered)
-        # Waits for new credentials, together with the rest of the run.
-        verdicts = [
-            replace(verdict, outcome="retry") if needs_sign_in(self.config, verdict) else verdict
-            for verdict in verdicts
-        ]
+        if any(needs_sign_in(self.config, verdict) for verdict in distinct(verdicts)):
+            # Waits for new credentials, together with the rest of the run.
+            verdicts = [
+                replace(verdict, outcome="retry") if needs_sign_in(self.config, verdict) else verdict
+                for verdict in verdicts
+            ]
         self._record(ordered, verdicts, made)
         return verdicts
 

@@ -90,3 +90,18 @@ def test_what_reading_ahead_ran_into_is_raised_where_the_batch_is_asked_for() ->
 
         with pytest.raises(ValueError, match="unreadable"):
             next(found)
+
+
+def test_a_member_further_inside_is_not_taken_for_the_events_own() -> None:
+    common = {"personas": {"computation_key": "vip"}}
+    given: list[dict[str, Any]] = [
+        {"context": common},
+        {"traits": {"context": common}, "context": {"page": 1}},
+        {"traits": {"context": common}},
+        {"traits": {"note": '"context":{"personas":{"computation_key":"vip"}}'}, "context": common},
+        {"context": common, "traits": {"context": common}},
+    ]
+
+    entries = list_entries([entry(number, payload) for number, payload in enumerate(given)])
+
+    assert [one.event for one in entries] == given

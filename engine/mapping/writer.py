@@ -36,8 +36,23 @@ class Body:
     name: str
     is_event: bool
     lines: list[str] = field(default_factory=list)
-    containers: dict[tuple[str, ...], tuple[str, str, str]] = field(default_factory=dict)
+    containers: dict[tuple[str, ...], tuple[str, str]] = field(default_factory=dict)
     level: int = 0
+
+
+class Walked:
+    """Something that is no object, read like one."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __contains__(self, _key: str) -> bool:
+        return True
+
+    def get(self, key: str, _missing: Any = UNDEFINED) -> Any:
+        return walk(self._value, (key,))
 
 
 WriteDirective = Callable[["Writer", Any, str, Body, bool], Written]
@@ -49,7 +64,7 @@ class Writer:
     def __init__(self, directives: Mapping[str, WriteDirective]) -> None:
         self.directives = directives
         self.functions: list[str] = []
-        self.namespace: dict[str, Any] = {"U": UNDEFINED, "EMPTY": {}, "fail": fail, "walk": walk}
+        self.namespace: dict[str, Any] = {"U": UNDEFINED, "EMPTY": {}, "fail": fail, "Walked": Walked}
         self.count = 0
         self.depth = 0
 
@@ -62,11 +77,13 @@ class Writer:
             result = self.expression(node, at, body, raw=raw).code
         head = [f"def {body.name}(p):"]
         if not is_event:
-            head.append("    is_dict = type(p) is dict")
-        for path, (container, is_dict, is_there) in body.containers.items():
-            head.append(f"    {container} = {self._container(path, body)}")
-            head.append(f"    {is_there} = {container} is not EMPTY")
-            head.append(f"    {is_dict} = type({container}) is dict")
+            head.append("    q = p if type(p) is dict else Walked(p)")
+        for path, (container, is_there) in body.containers.items():
+            holder, _ = self._holder(path, body)
+            # A missing container becomes an empty one.
+            head.append(f"    {container} = {holder}.get({path[-1]!r}, EMPTY)")
+            head.append(f"    if type({container}) is not dict: {container} = Walked({container})")
+            head.append(f"    {is_there} = not not {container}")
         self.functions.append("\n".join([*head, *body.lines, f"    return {result}\n"]))
         return body.name
 
@@ -117,10 +134,9 @@ class Writer:
         if not pieces:
             return "p"
         *_, last = pieces
-        holder, is_dict, _is_there = self._holder(pieces, body)
-        if not is_dict:
-            return f"p.get({last!r}, U)"
-        return f"({holder}.get({last!r}, U) if {is_dict} else walk({holder}, ({last!r},)))"
+        holder, is_there = self._holder(pieces, body)
+        found = f"{holder}.get({last!r}, U)"
+        return f"({found} if {is_there} else U)" if is_there else found
 
     def exists(self, pieces: tuple[str, ...], body: Body, value: str) -> str:
         """A condition: whether something is at a path; then it is in the variable `value`.
@@ -128,30 +144,20 @@ class Writer:
         Most paths of a mapping lead nowhere in most events, so what fails does so early.
         """
         *_, last = pieces
-        holder, is_dict, is_there = self._holder(pieces, body)
-        found = f"p.get({last!r})"
-        if is_dict:
-            found = f"{holder}.get({last!r}) if {is_dict} else walk({holder}, ({last!r},))"
+        holder, is_there = self._holder(pieces, body)
         guard = f"{is_there} and " if is_there else ""
-        return f"{guard}({value} := {found}) is not None and {value} is not U"
+        found = f"({value} := {holder}.get({last!r})) is not None and {value} is not U"
+        return f"{guard}{last!r} in {holder} and {found}"
 
-    def _holder(self, pieces: tuple[str, ...], body: Body) -> tuple[str, str, str]:
-        """The variable that a path is read from, those that tell whether it is an object and there; "" for surely."""
+    def _holder(self, pieces: tuple[str, ...], body: Body) -> tuple[str, str]:
+        """The variable that a path is read from, and the one that tells whether anything is in it; "" for surely."""
         for length in range(1, len(pieces)):
             path = pieces[:length]
             if path not in body.containers:
-                body.containers[path] = (self.name("c"), self.name("d"), self.name("h"))
+                body.containers[path] = (self.name("c"), self.name("h"))
         if len(pieces) > 1:
             return body.containers[pieces[:-1]]
-        return "p", "" if body.is_event else "is_dict", ""
-
-    def _container(self, path: tuple[str, ...], body: Body) -> str:
-        # A missing container becomes an empty one: what is looked up in it is missing, and no call is needed.
-        *_, last = path
-        holder, is_dict, _is_there = self._holder(path, body)
-        if not is_dict:
-            return f"p.get({last!r}, EMPTY)"
-        return f"{holder}.get({last!r}, EMPTY) if {is_dict} else walk({holder}, ({last!r},))"
+        return ("p" if body.is_event else "q"), ""
 
     def _scalar(self, value: Any) -> str:
         if value is None or isinstance(value, (bool, str)):

@@ -39,7 +39,10 @@ def perform_batch(context: Context, items: list[Item]) -> Conversation:
 
 def _people(items: Sequence[Item]) -> dict[str, Any]:
     people: dict[str, Any] = {"schema": list(COLUMNS), "data": [row(item.payload) for item in items]}
+    told = set().union(*[item.payload for item in items])
     for member, field in OWNERS.items():
+        if field not in told:
+            continue
         owners = [str(item.payload.get(field) or "") for item in items]
         if any(owners):
             people[member] = owners
