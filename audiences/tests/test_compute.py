@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from audiences.models import Audience, ChangedProfiles, ComputeRun, ComputeStatus, Membership
 from audiences.services import audiences as services
+from audiences.services import backfill, planning
 from audiences.services.backfill import claim_run, work
 from audiences.services.compute import compute_block, recheck_block
 from tests import factories
@@ -66,6 +67,31 @@ def test_backfill_in_slices_equals_one_pass(space, owner):
     run = ComputeRun.objects.get()
     assert member_ids(audience) == {buyer.id for buyer in buyers}
     assert (run.state, run.profiles_done, run.profiles_total) == ("done", 7, 7)
+
+
+@pytest.mark.parametrize(("cost", "slices"), [(1e12, 1), (1e-9, 3)])
+def test_a_backfill_that_is_expected_to_take_long_goes_in_slices(space, owner, monkeypatch, cost, slices):
+    """PostgreSQL's estimate decides; never fewer than FIRST_PROFILES at once."""
+    monkeypatch.setattr(planning, "SLICE_COST", cost)
+    monkeypatch.setattr(backfill, "FIRST_PROFILES", 2)
+    monkeypatch.setattr(backfill, "_next_size", lambda size, seconds: size)
+    taken = []
+    advance = backfill.runs.advance
+    monkeypatch.setattr(backfill.runs, "advance", lambda run, **told: taken.append(told) or advance(run, **told))
+    for _ in range(5):
+        order(space, factories.make_profile(space=space))
+
+    audience = services.create_audience(
+        space=space,
+        name="Buyers",
+        definition={"version": 1, "collection": "users", "where": {"event": "Order Completed"}},
+        created_by=owner,
+    )
+    run_backfill()
+
+    assert len(taken) == slices
+    assert sum(told["count"] for told in taken) == 5
+    assert len(member_ids(audience)) == 5
 
 
 def test_a_killed_backfill_is_carried_on_from_its_position(space, owner):
