@@ -19,7 +19,7 @@ from engine.conditions.profile_state import EventRecord, Options, ProfileState
 from engine.conditions.windows import Life
 from engine.traits.definition import EventTrait
 from engine.traits.describing import describe
-from engine.traits.folding import Dated, fold
+from engine.traits.folding import Dated, fold, reads_history
 
 MOST_EVENTS_SHOWN = 10
 NO_OPTIONS = Options()
@@ -64,7 +64,7 @@ def evaluate(trait: EventTrait, profile: ProfileState, now: datetime, options: O
     values = dated(trait, inside)
     return Valuation(
         value=fold(trait, values, has_history=has_counted(passing, moment)),
-        recheck_at=moment_after(now, _next_change(happened, inside, passing, moment)),
+        recheck_at=moment_after(now, _next_change(happened, inside, passing if reads_history(trait) else [], moment)),
         sentence=describe(trait),
         facts=_facts(inside, values),
     )

@@ -23,6 +23,11 @@ Dated = tuple[int, Any]
 """(microseconds of the event, its value)."""
 
 
+def reads_history(trait: EventTrait) -> bool:
+    """Whether the value tells no history from nothing that counts."""
+    return trait.kind in {"event_counter", "unique_list_count"}
+
+
 def fold(  # noqa: PLR0911 - one a kind
     trait: EventTrait, values: Sequence[Dated], *, has_history: bool
 ) -> Any:

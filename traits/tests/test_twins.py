@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from audiences.compiler import Everyone, IdRange, TheseProfiles
 from audiences.tests.strategies_conditions import NOW, profiles
 from audiences.tests.worlds import as_json, store
-from engine.conditions import Options, ProfileState
+from engine.conditions import EventRecord, Options, ProfileState
 from engine.conditions.operators import exact
 from engine.traits import evaluate, parse
 from traits.compiler import TraitInput, compile_traits, value_query
@@ -96,6 +96,33 @@ def test_sql_and_memory_agree(chosen, states, scope, ahead):
         cursor.execute(f"{first.sql} SELECT profile_id, value::text FROM valued", first.params)
         previewed = {number: read(text) for number, text in cursor.fetchall()}
     assert previewed == {number: found[number, 0][0] for number in ids if found[number, 0][0] is not None}
+
+
+@pytest.mark.parametrize(
+    ("definition", "changes_at"),
+    [
+        ({"kind": "aggregation", "aggregate": "sum", "property": "n"}, None),
+        ({"kind": "event_counter"}, NOW + timedelta(minutes=1)),
+    ],
+)
+@pytest.mark.django_db
+def test_an_event_before_the_window_matters_to_counters_alone(definition, changes_at):
+    """It ends the time without history, in which a counter has no value; a sum has none until something counts."""
+    since = (NOW + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
+    given_trait = {
+        "version": 1,
+        "collection": "users",
+        "event": {"event": "A", "window": {"since": since}},
+        **definition,
+    }
+    at = NOW + timedelta(minutes=1)
+    early = EventRecord(id="a", type="track", name="A", timestamp=at, received_at=at, properties={"n": 1})
+    state = ProfileState(events=[early])
+    with connection.cursor() as cursor:
+        store(cursor, [state])
+
+    assert evaluate(parse(given_trait), state, NOW).recheck_at == changes_at
+    assert values_in_sql(inputs_of([(given_trait, None)]), Everyone(), NOW) == {(1, 0): (None, changes_at)}
 
 
 @pytest.mark.django_db
