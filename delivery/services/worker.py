@@ -36,9 +36,9 @@ BLOCK = 500
 POOL_CONCURRENCY = 400
 LANE_CONCURRENCY = 50
 # Outcomes wait this long for company; what is answered but not written would be repeated after a kill. Without company
-# to come they are written at once, yet writing takes a part of the time only.
+# to come they are written at once, yet writing takes half of the time at most.
 FLUSH_SECONDS = 0.2
-FLUSH_REST = 4
+FLUSH_REST = 1
 LOOK_SECONDS = 0.5
 CONFIGURE_SECONDS = 2.0
 RENEW_SECONDS = 5.0
