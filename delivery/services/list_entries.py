@@ -100,10 +100,13 @@ class _Shared:
         return not is_known and self._name not in event
 
     def learn(self, event: dict[str, Any]) -> None:
-        """Know the member of this event from now on; the same value as before stays the same object."""
-        if self._name not in event:
+        """Know the member of this event from now on; the same value as before stays the same object.
+
+        Objects alone: the text of a number may be the beginning of another one's.
+        """
+        value = event.get(self._name)
+        if not isinstance(value, dict):
             return
-        value = event[self._name]
         text = f'"{self._name}":{msgspec.json.encode(value).decode()}'
         if text == self._text:
             event[self._name] = self._value

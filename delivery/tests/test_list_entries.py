@@ -100,6 +100,9 @@ def test_a_member_further_inside_is_not_taken_for_the_events_own() -> None:
         {"traits": {"context": common}},
         {"traits": {"note": '"context":{"personas":{"computation_key":"vip"}}'}, "context": common},
         {"context": common, "traits": {"context": common}},
+        {"context": 1},
+        {"context": 12},
+        {"integrations": True},
     ]
 
     entries = list_entries([entry(number, payload) for number, payload in enumerate(given)])

@@ -157,7 +157,7 @@ def _merged(items: list[Item], operation: str) -> dict[Any, tuple[Any, dict[str,
     for item in items:
         key = _row_of(item, operation)
         earlier = rows[key][1] if key in rows else {}
-        found = item.payload.get("bulkUpdateRecordId") if operation == "insert" else key
+        found = None if operation == "insert" else key
         rows[key] = (found, {**earlier, **_record(item.payload, item.event)})
     return rows
 
