@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -22,13 +22,13 @@ WAKE_SECONDS = 1
 WORD_SECONDS = 60
 
 
-def enqueue(task: Task, /, **kwargs: Any) -> None:
-    """Run the task soon after this transaction commits.
+def enqueue(task: Task, /, *, words: Iterable[str] = (), **kwargs: Any) -> None:
+    """Run the task soon after this transaction commits; `words` tell runs that listen what it is about.
 
     Work is always a row in PostgreSQL that a beat sweep finds too, so a wake-up that cannot be sent (the broker is
     away) is logged and lost without harm. Wake-ups of the same task and arguments within a second are sent once.
     """
-    transaction.on_commit(lambda: wake(task, **kwargs))
+    transaction.on_commit(lambda: wake(task, words=words, **kwargs))
 
 
 def _wake_key(task: Task, kwargs: dict[str, Any]) -> str:
@@ -43,13 +43,13 @@ def started(task: Task, /, **kwargs: Any) -> None:
         logger.warning("a wake-up of %s may come up to %s s late", task.name, WAKE_SECONDS)
 
 
-def wake(task: Task, /, **kwargs: Any) -> None:
+def wake(task: Task, /, *, words: Iterable[str] = (), **kwargs: Any) -> None:
     """Send the task now, unless one with the same arguments was sent within a second and has not started yet.
 
-    Runs that are going on and listen (`common.bell`) hear of it as well.
+    Runs that are going on and listen (`common.bell`) hear of it as well, with its words.
     """
     try:
-        ring(task)
+        ring(task, words)
         if cache.add(_wake_key(task, kwargs), 1, timeout=WAKE_SECONDS):
             task.apply_async(kwargs=kwargs, ignore_result=True, expires=60)
     except (RedisError, OperationalError):

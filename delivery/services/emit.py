@@ -6,7 +6,7 @@ exits only to those who were sent as entered. Event destinations get `delivery` 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -460,8 +460,10 @@ def _kind_of_unknown(connection: Connection) -> str:
 
 
 def _wake(connections: Sequence[Connection]) -> None:
-    kinds = {connector_of(one.destination).kind for one in connections}
-    if "event" in kinds:
-        enqueue(deliver)
-    if "list" in kinds:
+    by_kind: dict[str, set[str]] = defaultdict(set)
+    for one in connections:
+        by_kind[connector_of(one.destination).kind].add(str(one.destination_id))
+    if "event" in by_kind:
+        enqueue(deliver, words=by_kind["event"])
+    if "list" in by_kind:
         enqueue(sync_lists)

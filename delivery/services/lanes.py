@@ -81,6 +81,8 @@ class Lane:
         self.in_flight = 0
         self.results: list[Result] = []
         self.claim_at = 0.0
+        # Whether anything was answered since calls were last claimed.
+        self.has_answered = True
         self.paused: set[int] = set()
         self.removed: set[int] = set()
         self.cap: Cap | None = None
@@ -110,6 +112,12 @@ class Lane:
     def unsent(self) -> int:
         """How many claimed calls have not begun."""
         return len(self.queue) + len(self.ready) + sum(len(job.items) for job in self.batches.values())
+
+    def is_stuck(self, now: datetime) -> bool:
+        """Whether it is to be given no more: it may not be sent to, or what it has waits and nothing is answered."""
+        if self.breaker.is_open(now) or self.is_refused or not self.config.is_enabled:
+            return True
+        return self.unsent > 0 and not self.has_answered
 
     def accept(self, claimed: list[Claimed], *, held_until: datetime) -> list[Claimed]:
         """Take claimed calls; returns those of paused connections, which are to be put aside."""
@@ -270,6 +278,7 @@ class Lane:
 
     def _answered(self, job: Job, exchange: Exchange, answer: Response | TransportError) -> None:
         exchange.result = answer
+        self.has_answered = True
         now = self.clock()
         if isinstance(answer, Response):
             self._go_on(job, answer, now)

@@ -42,9 +42,11 @@ FLUSH_REST = 1
 LOOK_SECONDS = 0.5
 CONFIGURE_SECONDS = 2.0
 RENEW_SECONDS = 5.0
-# How often the bell may make it look, and for how many times as long as the last look took it may not.
+# How often the bell may make it look, and for how many times as long as the last look took it may not, with calls at
+# hand and without.
 RING_SECONDS = 0.01
 RING_REST = 5
+IDLE_REST = 1
 
 
 def run_once() -> None:
@@ -84,6 +86,8 @@ class Worker:
         self._clock = clock
         self._recorder = Recorder(clock=clock)
         self._lanes: dict[int, Lane] = {}
+        # Destinations with due calls that rest, are paused or are off; asked about again with the changed settings.
+        self._passed_over: set[int] = set()
         self._look_at = self._configure_at = self._flushed_at = self._renew_at = 0.0
         self._found_work = False
 
@@ -116,7 +120,8 @@ class Worker:
             wait = self._serve(is_over=is_over)
             if rang:
                 taken = time.monotonic() - started
-                self._ring_at = started + max(RING_SECONDS, taken * RING_REST)
+                is_busy = any(lane.unsent and lane.has_answered for lane in self._lanes.values())
+                self._ring_at = started + max(RING_SECONDS, taken * (RING_REST if is_busy else IDLE_REST))
             self._flush(started)
             self._renew(started)
             if not self._is_idle:
@@ -134,21 +139,26 @@ class Worker:
         return not self._recorder.is_busy and all(lane.is_idle and not lane.results for lane in self._lanes.values())
 
     def _listen(self, monotonic: float) -> bool:
-        """New calls were emitted: look for them at once, yet leave most of the time to those at hand."""
-        if self._bell is not None and self._bell.rang():
-            self._rang = True
+        """New calls were emitted: look for them at once, yet leave most of the time to those at hand.
+
+        Those for destinations that are given no more now are no reason to look.
+        """
+        heard = set() if self._bell is None else self._bell.heard()
+        if heard and not self._rang:
+            now = self._clock()
+            stuck = {one for one, lane in self._lanes.items() if lane.is_stuck(now)}
+            self._rang = not heard <= {str(one) for one in stuck | self._passed_over}
         if not self._rang or monotonic < self._ring_at:
             return False
         self._rang = False
         self._look_at = 0.0
-        for lane in self._lanes.values():
-            lane.claim_at = 0.0
         return True
 
     def _look(self, monotonic: float) -> None:
         """Find destinations with due calls, and now and then take over changed settings."""
         if monotonic >= self._configure_at:
             self._configure_at = monotonic + CONFIGURE_SECONDS
+            self._passed_over.clear()
             for destination_id in list(self._lanes):
                 self._configure(destination_id)
         if monotonic < self._look_at:
@@ -156,18 +166,25 @@ class Worker:
         self._look_at = monotonic + LOOK_SECONDS
         now = self._clock()
         due = outbox.due_destinations(now=now)
+        self._found_work = False
+        for destination_id in due:
+            if destination_id in self._lanes:
+                self._lanes[destination_id].claim_at = 0.0
+        new = [one for one in due if one not in self._lanes and one not in self._passed_over]
+        if not new:
+            return
         known = set(
-            Destination.objects.filter(pk__in=due, deleted_at=None, is_enabled=True, paused_at=None).values_list(
+            Destination.objects.filter(pk__in=new, deleted_at=None, is_enabled=True, paused_at=None).values_list(
                 "pk", flat=True
             )
         )
         resting = set(
             DestinationHealth.objects.filter(destination_id__in=known, open_until__gt=now).values_list("pk", flat=True)
         )
-        for destination_id in due:
-            if destination_id in known - resting and destination_id not in self._lanes:
+        for destination_id in new:
+            if destination_id in known - resting:
                 self._open(destination_id)
-        self._found_work = False
+        self._passed_over.update(one for one in new if one not in self._lanes)
 
     def _open(self, destination_id: int) -> None:
         config = load_config(destination_id)
@@ -206,7 +223,7 @@ class Worker:
     def _claim(self, lane: Lane, now: datetime) -> None:
         """Keep about a second of work at hand: a block, or as much as the cap lets go."""
         monotonic = time.monotonic()
-        if monotonic < lane.claim_at or lane.breaker.is_open(now) or lane.is_refused or not lane.config.is_enabled:
+        if monotonic < lane.claim_at or lane.is_stuck(now):
             return
         wanted = BLOCK
         if lane.cap is not None:
@@ -222,6 +239,7 @@ class Worker:
             )
             return
         self._found_work = True
+        lane.has_answered = False
         aside = lane.accept(claimed, held_until=now + LEASE)
         if aside:
             outbox.hold(aside)

@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from common.bell import bell_of
+from common.bell import bell_of, ring
 from common.locks import LockClass
 from common.tasks import turn, wake
 from delivery.tasks import deliver, sync_lists
@@ -87,10 +87,23 @@ def test_the_bell_of_a_run_rings_when_its_task_is_woken(woken: list[str]) -> Non
         wake(deliver)
         if select.select([bell], [], [], 0.1)[0]:
             break
-    assert bell.rang()
+    assert bell.heard() == {""}
     wake(sync_lists)
     assert not select.select([bell], [], [], 0.2)[0]
-    assert not bell.rang()
+    assert bell.heard() == set()
+
+
+def test_what_a_bell_is_rung_for_is_heard_together() -> None:
+    bell = bell_of(deliver)
+    for _ in range(100):
+        ring(deliver, ["12", "7"])
+        ring(deliver, ["7", "9"])
+        if select.select([bell], [], [], 0.1)[0]:
+            break
+    select.select([], [], [], 0.2)
+
+    assert bell.heard() >= {"12", "7", "9"}
+    assert bell.heard() == set()
 
 
 def test_an_empty_sweep_leaves_no_lock_behind(woken: list[str]) -> None:
