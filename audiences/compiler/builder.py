@@ -292,7 +292,7 @@ class Builder:
         passes = [
             _Pass(
                 columns=statement.aggregates.of_kinds(group),
-                where=f" WHERE e.k = ANY ({statement.param(sorted(group), 'integer[]')})",
+                where=f" WHERE {' OR '.join(f'e.k = {kind}' for kind in sorted(group))}",
             )
             for group in [*groups, frozenset({FUTURE})]
         ]

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from audiences.compiler.builder import Builder, wants_events
 from audiences.compiler.references import NO_REFERENCES, References
 from audiences.compiler.scopes import Everyone, Scope, within
-from audiences.compiler.statement import NEVER, Query
+from audiences.compiler.statement import NEVER, Columns, Query
 from audiences.compiler.trees import Verdict
 from engine.conditions.evidence import FARTHEST_RECHECK
 from engine.conditions.instants import micros_of
@@ -83,9 +83,10 @@ def compile_audiences(
     known = builder.is_known_fact()
     ids = statement.param([item.audience_id for item in inputs], "bigint[]")
     farthest = statement.instant(micros_of(now) + FARTHEST_RECHECK // _MICROSECOND)
+    rows = _speaking_rows if changed_only and len(inputs) > 1 else _rows
     parts = [
         *builder.ctes(),
-        f"verdicts AS (SELECT f.id AS profile_id, {_rows(inputs, verdicts, ids)} FROM facts f WHERE {known})",
+        f"verdicts AS ({rows(verdicts, ids, known)})",
     ]
     recheck = f"CASE WHEN a.flips_at < {NEVER} THEN LEAST(a.flips_at, {farthest}) END"
     final = f"SELECT a.profile_id, a.audience_id, a.is_member, {recheck} AS recheck_at FROM verdicts a"
@@ -145,13 +146,38 @@ def preview_query(
     )
 
 
-def _rows(inputs: Sequence[CompiledInput], verdicts: Sequence[Verdict], ids: str) -> str:
-    """A row an audience; unnest compiles its expressions once, where VALUES would do so for every profile."""
-    if len(inputs) == 1:
-        return f"({ids})[1] AS audience_id, {verdicts[0].holds} AS is_member, {verdicts[0].flips_at} AS flips_at"
+def _rows(verdicts: Sequence[Verdict], ids: str, known: str) -> str:
+    """A row a profile and audience; unnest compiles an expression once, where VALUES would do so for every profile."""
+    if len(verdicts) == 1:
+        columns = f"({ids})[1] AS audience_id, {verdicts[0].holds} AS is_member, {verdicts[0].flips_at} AS flips_at"
+        return f"SELECT f.id AS profile_id, {columns} FROM facts f WHERE {known}"
     holding = ", ".join(verdict.holds for verdict in verdicts)
     flipping = ", ".join(verdict.flips_at for verdict in verdicts)
-    return f"unnest({ids}) AS audience_id, unnest(ARRAY[{holding}]) AS is_member, unnest(ARRAY[{flipping}]) AS flips_at"
+    columns = (
+        f"unnest({ids}) AS audience_id, unnest(ARRAY[{holding}]) AS is_member, unnest(ARRAY[{flipping}]) AS flips_at"
+    )
+    return f"SELECT f.id AS profile_id, {columns} FROM facts f WHERE {known}"
+
+
+def _speaking_rows(verdicts: Sequence[Verdict], ids: str, known: str) -> str:
+    """As `_rows`, of several audiences, without those that say "no, and never": a row costs more than its finding."""
+    named = Columns("v")
+    holding = [named.add(verdict.holds) for verdict in verdicts]
+    flipping = [NEVER if verdict.flips_at == NEVER else named.add(verdict.flips_at) for verdict in verdicts]
+    speaking = [
+        holds if flips_at == NEVER else f"{holds} OR {flips_at} < {NEVER}"
+        for holds, flips_at in zip(holding, flipping, strict=True)
+    ]
+    # OFFSET 0 keeps the planner from repeating the expressions where they are read by name.
+    each = f"SELECT f.id AS profile_id, {', '.join(named.select())} FROM facts f WHERE {known} OFFSET 0"
+    arrays = (
+        f"SELECT v.profile_id, ARRAY[{', '.join(holding)}] AS holding, ARRAY[{', '.join(flipping)}] AS flipping, "
+        f"array_positions(ARRAY[{', '.join(speaking)}], true) AS places FROM ({each}) v OFFSET 0"
+    )
+    return (
+        f"SELECT v.profile_id, ({ids})[v.n] AS audience_id, v.holding[v.n] AS is_member, v.flipping[v.n] AS flips_at "
+        f"FROM (SELECT v.*, unnest(v.places) AS n FROM ({arrays}) v) v"
+    )
 
 
 def _one_collection(conditions: Sequence[Condition]) -> str:

@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import MD5, Cast
 from django.utils import timezone
 
 from audiences.compiler import (
@@ -44,6 +46,9 @@ logger = logging.getLogger(__name__)
 # One block of real-time work: what is waiting, up to about this many distinct profiles.
 BLOCK_PROFILES = 5_000
 BLOCK_ROWS = 64
+# What an evaluation reads of an audience, none of which changes but with its fingerprint.
+READ = ("public_id", "key", "collection", "definition", "include_anonymous", "historical_from")
+MOST_KNOWN = 10_000
 
 
 class Entered(NamedTuple):
@@ -261,8 +266,27 @@ def _count(*, space_id: int, counted: Mapping[int, tuple[int, int]], now: dateti
         )
 
 
+Fingerprint = tuple[int, str, bool, datetime | None]
+FINGERPRINT = ("pk", "content", "include_anonymous", "historical_from")
+_known: dict[Fingerprint, Compiled] = {}
+
+
 def evaluated_audiences(space: Space) -> list[Compiled]:
-    return compiled(Audience.objects.in_space(space).evaluated().order_by("id"))
+    """Those that evaluation keeps up to date, with no more of their columns than `READ`.
+
+    They are remembered by content: to load and read hundreds of definitions for each block would take long.
+    """
+    audiences = Audience.objects.annotate(content=MD5(Cast("definition", TextField())))
+    prints = list(audiences.in_space(space).evaluated().order_by("id").values_list(*FINGERPRINT))
+    found = {one[0]: known for one in prints if (known := _known.get(one))}
+    missing = [pk for pk, *_ in prints if pk not in found]
+    if missing:
+        if len(_known) + len(missing) > MOST_KNOWN:
+            _known.clear()
+        for audience in audiences.only(*READ).filter(pk__in=missing):
+            own = (audience.pk, audience.content, audience.include_anonymous, audience.historical_from)
+            found[audience.pk] = _known[own] = compiled([audience])[0]
+    return [found[pk] for pk, *_ in prints if pk in found]
 
 
 def compute_block(*, space: Space) -> int:

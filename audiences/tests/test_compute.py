@@ -12,7 +12,7 @@ from audiences.models import Audience, ChangedProfiles, ComputeRun, ComputeStatu
 from audiences.services import audiences as services
 from audiences.services import backfill, planning
 from audiences.services.backfill import claim_run, work
-from audiences.services.compute import compute_block, recheck_block
+from audiences.services.compute import compute_block, evaluated_audiences, recheck_block
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +106,24 @@ def test_a_killed_backfill_is_carried_on_from_its_position(space, owner):
     audience.refresh_from_db()
     assert member_ids(audience) == {buyer.id for buyer in buyers}
     assert audience.size == 5
+
+
+def test_what_is_evaluated_is_remembered_by_content(space, owner, django_assert_num_queries):
+    made = [
+        services.create_audience(space=space, name=name, definition=BUYERS, created_by=owner) for name in ("A", "B")
+    ]
+    evaluated_audiences(space)
+    with django_assert_num_queries(1):
+        before = evaluated_audiences(space)
+    once = {**BUYERS, "where": {"event": "Order Completed"}}
+    Audience.objects.filter(pk=made[0].pk).update(definition=once)
+    Audience.objects.filter(pk=made[1].pk).update(is_enabled=False)
+
+    (changed,) = evaluated_audiences(space)
+
+    assert [item.audience for item in before] == made
+    assert (changed.audience, changed.audience.definition) == (made[0], once)
+    assert changed.condition.where.count.number == 1
 
 
 def test_events_make_members_in_real_time(space, owner):
