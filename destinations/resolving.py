@@ -56,7 +56,8 @@ class Resolver:
                 key for key, value in resolved.items() if type(value) is dict
             }:
                 return {**self._fixed, **resolved}
-            return {**self._fixed, **self._prepare(resolved)}
+            prepared = self._prepare(resolved)
+            return {**self._fixed, **prepared} if self._fixed else prepared
         except (mapping_kit.MappingError, PayloadError) as error:
             raise MappingProblem(str(error)) from error
 

@@ -47,68 +47,60 @@ def list_entries(batch: Sequence[Entry]) -> list[ListEntry]:
     Nearly all calls of a batch have the same context and integrations, so these are read once, what is made of them is
     made once, and a batch takes a third of the memory.
     """
-    decode = msgspec.json.Decoder().decode
-    context, integrations = _Shared("context"), _Shared("integrations")
-    entries = []
-    for entry in batch:
-        text, is_known = context.cut(entry.payload)
-        text, are_known = integrations.cut(text)
-        event = decode(text)
-        if not (context.fill(event, is_known=is_known) and integrations.fill(event, is_known=are_known)):
-            event = decode(entry.payload)
-            context.learn(event)
-            integrations.learn(event)
-        entries.append(
-            ListEntry(
-                message_id=entry.message_id,
-                id_type=entry.id_type,
-                id_value=entry.id_value,
-                event=event,
-                is_retry=entry.first_attempt_at is not None,
-            )
+    read = _Reader().read
+    return [
+        ListEntry(
+            message_id=entry.message_id,
+            id_type=entry.id_type,
+            id_value=entry.id_value,
+            event=read(entry.payload),
+            is_retry=entry.first_attempt_at is not None,
         )
-    return entries
+        for entry in batch
+    ]
 
 
-class _Shared:
-    """A member of the events that is read once and taken out of the texts that say the same.
+class _Reader:
+    """Reads events whose `context` and `integrations`, written side by side, often say the same.
 
-    Its text begins with a quote, which inside of a JSON text has a backslash before it: it can only be found where a
-    member begins. That may be a member further inside, so that what was taken out has to be found missing.
+    Their text begins with a quote, which inside of a JSON text has a backslash before it: it can only be found where
+    members begin. These may be members further inside, so that what stands in for them has to be found in its place.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._text = ""
+    SHARED = ("context", "integrations")
+
+    def __init__(self) -> None:
+        self._decode = msgspec.json.Decoder().decode
         # Nobody can write it into an event.
         self._mark = secrets.token_hex(8)
-        self._marked = f'"{name}":"{self._mark}"'
-        self._value: object = None
+        self._marked = ",".join(f'"{name}":"{self._mark}"' for name in self.SHARED)
+        self._text = ""
+        self._known: dict[str, tuple[str, object]] = {}
+        self._values: dict[str, object] = {}
 
-    def cut(self, text: str) -> tuple[str, bool]:
-        """The text, with a mark in place of the known member when it has that."""
-        if not self._text:
-            return text, False
-        before, found, after = text.partition(self._text)
-        return (f"{before}{self._marked}{after}", True) if found else (text, False)
+    def read(self, text: str) -> dict[str, Any]:
+        if self._text:
+            before, found, after = text.partition(self._text)
+            if found:
+                event: dict[str, Any] = self._decode(f"{before}{self._marked}{after}")
+                if event.get("context") == self._mark:
+                    event.update(self._values)
+                    return event
+        event = self._decode(text)
+        self._learn(event)
+        return event
 
-    def fill(self, event: dict[str, Any], *, is_known: bool) -> bool:
-        """Put the known value where the mark is. False: the event has to be read from its whole text."""
-        if is_known and event.get(self._name) == self._mark:
-            event[self._name] = self._value
-            return True
-        return not is_known and self._name not in event
-
-    def learn(self, event: dict[str, Any]) -> None:
-        """Know the member of this event from now on; the same value as before stays the same object.
+    def _learn(self, event: dict[str, Any]) -> None:
+        """Know what this event shares from now on; the same value as before stays the same object.
 
         Objects alone: the text of a number may be the beginning of another one's.
         """
-        value = event.get(self._name)
-        if not isinstance(value, dict):
-            return
-        text = f'"{self._name}":{msgspec.json.encode(value).decode()}'
-        if text == self._text:
-            event[self._name] = self._value
-        else:
-            self._text, self._value = text, value
+        told = {name: event[name] for name in self.SHARED if isinstance(event.get(name), dict)}
+        for name, value in told.items():
+            text = f'"{name}":{msgspec.json.encode(value).decode()}'
+            if self._known.get(name, ("",))[0] != text:
+                self._known[name] = (text, value)
+            event[name] = self._known[name][1]
+        if len(told) == len(self.SHARED):
+            self._text = ",".join(self._known[name][0] for name in self.SHARED)
+            self._values = {name: event[name] for name in self.SHARED}

@@ -20,39 +20,50 @@ from destinations.kit.verdicts import Verdict
 
 POSTPONED_SECONDS = 60
 
-# Nearly all entries of a run were delivered alike. They are told by their ids alone: one walk over the index finds all.
+# Nearly all entries of a run were delivered alike. They are told by their ids, which one walk over the index finds,
+# and what they share is not carried along with each of them.
 ALIKE = """
-DELETE FROM list_change c
-WHERE c.connection_id = %(connection)s AND c.id = ANY(%(ids)s::bigint[])
-RETURNING c.*, %(attempts)s::smallint AS tried, 'delivered' AS outcome, NULL::text AS reason, NULL::text AS detail,
-    %(status)s::smallint AS status, CASE WHEN c.id = %(holder)s THEN %(exchange)s ELSE %(reference)s END AS exchange
+WITH gone AS (
+    DELETE FROM list_change WHERE connection_id = %(connection)s AND id = ANY(%(ids)s::bigint[])
+    RETURNING id, profile_id, id_type, id_value, message_id, payload, changed_at
+), logged AS (
+    INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
+        created_at, attempts, outcome, status, entry, duration_ms, exchange, finished_at)
+    SELECT %(space)s, id, %(destination)s, %(connection)s, profile_id, message_id, %(kind)s, payload,
+        changed_at, %(attempts)s, 'delivered', %(status)s, json_build_array(id_type, id_value)::text, %(duration)s,
+        CASE WHEN id = %(holder)s THEN %(exchange)s ELSE %(reference)s END, %(now)s
+    FROM gone
+), listed AS ({listed})
+SELECT 'delivered', '', %(kind)s, date_bin('5 minutes', changed_at, '2000-01-01 00:00:00+00'), count(*)
+FROM gone GROUP BY 4
 """
+LISTED = """
+    INSERT INTO list_member (space_id, connection_id, profile_id, id_type, id_value, added_at)
+    SELECT %(space)s, %(connection)s, profile_id, id_type, id_value, %(now)s FROM gone
+    ON CONFLICT (space_id, connection_id, profile_id, id_type, id_value) DO UPDATE SET added_at = excluded.added_at
+"""
+UNLISTED = """
+    DELETE FROM list_member m USING gone g
+    WHERE m.space_id = %(space)s AND m.connection_id = %(connection)s
+      AND m.profile_id = g.profile_id AND m.id_type = g.id_type AND m.id_value = g.id_value
+"""
+# What was not delivered is told entry by entry.
 EACH = """
-DELETE FROM list_change c
-USING json_to_recordset(%(rows)s::json) AS g(i bigint, attempts smallint, outcome text, reason text, detail text,
-    status smallint, exchange text)
-WHERE c.space_id = %(space)s AND c.connection_id = %(connection)s AND c.id = g.i
-RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status, g.exchange
-"""
-FINISH = """
-WITH gone AS ({gone}), logged AS (
+WITH gone AS (
+    DELETE FROM list_change c
+    USING json_to_recordset(%(rows)s::json) AS g(i bigint, attempts smallint, outcome text, reason text, detail text,
+        status smallint, exchange text)
+    WHERE c.space_id = %(space)s AND c.connection_id = %(connection)s AND c.id = g.i
+    RETURNING c.*, g.attempts AS tried, g.outcome, g.reason, g.detail, g.status, g.exchange
+), logged AS (
     INSERT INTO delivery_log (space_id, id, destination_id, connection_id, profile_id, message_id, kind, payload,
         created_at, attempts, outcome, reason, detail, status, entry, duration_ms, exchange, finished_at)
     SELECT space_id, id, %(destination)s, connection_id, profile_id, message_id,
         CASE WHEN is_add THEN 'add' ELSE 'remove' END, payload, changed_at, tried, outcome, reason, detail, status,
         json_build_array(id_type, id_value)::text, %(duration)s, exchange, %(now)s
     FROM gone
-), added AS (
-    INSERT INTO list_member (space_id, connection_id, profile_id, id_type, id_value, added_at)
-    SELECT space_id, connection_id, profile_id, id_type, id_value, %(now)s
-    FROM gone WHERE outcome = 'delivered' AND is_add
-    ON CONFLICT (space_id, connection_id, profile_id, id_type, id_value) DO UPDATE SET added_at = excluded.added_at
-), removed AS (
-    DELETE FROM list_member m USING gone g
-    WHERE g.outcome = 'delivered' AND NOT g.is_add AND m.space_id = g.space_id AND m.connection_id = g.connection_id
-      AND m.profile_id = g.profile_id AND m.id_type = g.id_type AND m.id_value = g.id_value
 )
-SELECT outcome, coalesce(reason, ''), CASE WHEN is_add THEN 'add' ELSE 'remove' END,
+SELECT outcome, reason, CASE WHEN is_add THEN 'add' ELSE 'remove' END,
     date_bin('5 minutes', changed_at, '2000-01-01 00:00:00+00'), count(*)
 FROM gone GROUP BY 1, 2, 3, 4
 """
@@ -76,7 +87,6 @@ class Entry(msgspec.Struct, frozen=True):
     """A pending change of one list entry that belongs to a run."""
 
     id: int
-    profile_id: int
     id_type: str
     id_value: str
     is_add: bool
@@ -135,12 +145,12 @@ class EntryResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a batch: the ids of the delivered entries by (attempts, status), and the others one by one.
+    """What came of a batch: the ids of the delivered entries by (is_add, attempts, status), and the others one by one.
 
     `exchange` is kept once, with the finished entry `holder`; the others hold the id of that one.
     """
 
-    delivered: dict[tuple[int, int | None], list[int]]
+    delivered: dict[tuple[bool, int, int | None], list[int]]
     others: list[EntryResult]
     holder: int
     exchange: str | None
@@ -157,13 +167,13 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
         exchange: str | None,
         duration_ms: int | None,
     ) -> BatchResult:
-        delivered: dict[tuple[int, int | None], list[int]] = {}
+        delivered: dict[tuple[bool, int, int | None], list[int]] = {}
         others: list[EntryResult] = []
         more = 1 if was_sent else 0
         for entry, verdict in zip(batch, verdicts, strict=True):
             attempts = entry.attempts + more
             if verdict.outcome == "delivered":
-                delivered.setdefault((attempts, verdict.status), []).append(entry.id)
+                delivered.setdefault((entry.is_add, attempts, verdict.status), []).append(entry.id)
             else:
                 others.append(EntryResult.of(entry, verdict, now=now, attempts=attempts))
         finished = [ids[0] for ids in delivered.values()]
@@ -224,7 +234,7 @@ def next_batch(*, sync: ListSync, limit: int, after_id: int = 0) -> list[Entry]:
     """The oldest entries of the run after this one that have no outcome yet."""
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT id, profile_id, id_type, id_value, is_add, message_id, payload, attempts, first_attempt_at "
+            "SELECT id, id_type, id_value, is_add, message_id, payload, attempts, first_attempt_at "
             "FROM list_change WHERE connection_id = %s AND id > %s AND id <= %s "
             "AND (next_attempt_at IS NULL OR next_attempt_at <= %s) ORDER BY id LIMIT %s",
             [sync.connection_id, after_id, sync.up_to_id, sync.taken_at, limit],
@@ -248,8 +258,8 @@ def record(result: BatchResult, *, sync: ListSync, connection: Connection, now: 
             "duration": result.duration_ms,
             "now": now,
         }
-        for gone, parameters in _gone(result):
-            cursor.execute(FINISH.format(gone=gone), about | parameters)
+        for statement, parameters in _finished(result):
+            cursor.execute(statement, about | parameters)
             for outcome, reason, kind, created_at, calls in cursor.fetchall():
                 counts.append(Count.of(connection, outcome, reason=reason, calls=calls))
                 counted.append(
@@ -267,15 +277,16 @@ def record(result: BatchResult, *, sync: ListSync, connection: Connection, now: 
         )
 
 
-def _gone(result: BatchResult) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What FINISH takes, as few statements and as little text as will do: (query, its parameters)."""
+def _finished(result: BatchResult) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(statement, parameters) that finish the entries of a batch, as few and with as little text as will do."""
     reference = None if result.exchange is None else str(result.holder)
-    for (attempts, status), ids in result.delivered.items():
+    for (is_add, attempts, status), ids in result.delivered.items():
         yield (
-            ALIKE,
+            ALIKE.format(listed=LISTED if is_add else UNLISTED),
             {
                 # As text: psycopg takes 1 µs to look at each number of a list.
                 "ids": f"{{{','.join(map(str, ids))}}}",
+                "kind": "add" if is_add else "remove",
                 "attempts": attempts,
                 "status": status,
                 "holder": result.holder,

@@ -14,7 +14,6 @@ from delivery.services.list_outcomes import Entry
 def entry(number: int, payload: dict[str, Any]) -> Entry:
     return Entry(
         id=number,
-        profile_id=number,
         id_type="email",
         id_value=f"{number}@example.org",
         is_add=True,
@@ -94,6 +93,15 @@ def test_what_reading_ahead_ran_into_is_raised_where_the_batch_is_asked_for() ->
 
 def test_a_member_further_inside_is_not_taken_for_the_events_own() -> None:
     common = {"personas": {"computation_key": "vip"}}
+    both = {"context": common, "integrations": {"All": False}}
+    inside: list[dict[str, Any]] = [
+        {"context": common},
+        {"traits": both, "context": {"page": 1}},
+        {"traits": both},
+        {"traits": both, "context": common},
+        {"context": common, "traits": both},
+        {"context": 1},
+    ]
     given: list[dict[str, Any]] = [
         {"context": common},
         {"traits": {"context": common}, "context": {"page": 1}},
@@ -103,8 +111,23 @@ def test_a_member_further_inside_is_not_taken_for_the_events_own() -> None:
         {"context": 1},
         {"context": 12},
         {"integrations": True},
+        *(
+            {**one, "integrations": routed} if "context" in one else one
+            for routed in ({"All": False}, {"All": False}, {"All": True})
+            for one in inside
+        ),
     ]
 
     entries = list_entries([entry(number, payload) for number, payload in enumerate(given)])
 
     assert [one.event for one in entries] == given
+
+
+def test_members_keep_their_order() -> None:
+    shared = {"context": {"page": 1}, "integrations": {"All": False}}
+    given = [{"type": "identify", **shared, "messageId": str(number)} for number in range(3)]
+
+    entries = list_entries([entry(number, payload) for number, payload in enumerate(given)])
+
+    assert [list(one.event) for one in entries] == [list(payload) for payload in given]
+    assert len({id(one.event["integrations"]) for one in entries}) == 1

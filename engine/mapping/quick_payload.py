@@ -25,6 +25,7 @@ def compile_payload(fields: Sequence[Field], *, is_batch: bool = False) -> Calla
     """A function that does what `prepare_payload(payload, fields, is_batch=…)` does."""
     declared = tuple(fields)
     checks = {field.key: _check_of(field) for field in declared}
+    texts = frozenset(key for key, check in checks.items() if check is _text)
     required = tuple(field.key for field in declared if field.required is True)
     conditional = tuple(field for field in declared if _has_condition(field))
 
@@ -33,6 +34,10 @@ def compile_payload(fields: Sequence[Field], *, is_batch: bool = False) -> Calla
             return prepare_payload(payload, declared, is_batch=is_batch)
         kept: dict[str, Any] = {}
         for key, value in payload.items():
+            if type(value) is str and key in texts:
+                if value or is_batch:
+                    kept[key] = value
+                continue
             check = checks.get(key)
             if check is None:
                 if conditional:
@@ -178,6 +183,8 @@ def _object_check(field: Field) -> Check:
     def check(value: Any) -> Any:
         if type(value) is not dict:
             return DROP if value is None else ASK
+        if not value and not required:
+            return value
         kept: dict[str, Any] = {}
         for key, item in value.items():
             inner = checks.get(key)

@@ -79,11 +79,16 @@ class Writer:
         if not is_event:
             head.append("    q = p if type(p) is dict else Walked(p)")
         for path, (container, is_there) in body.containers.items():
-            holder, _ = self._holder(path, body)
-            # A missing container becomes an empty one.
-            head.append(f"    {container} = {holder}.get({path[-1]!r}, EMPTY)")
-            head.append(f"    if type({container}) is not dict: {container} = Walked({container})")
-            head.append(f"    {is_there} = not not {container}")
+            holder, is_held = self._holder(path, body)
+            # Most containers that a mapping looks into are missing. That of a missing one is not looked for.
+            head += [
+                f"    if {f'{is_held} and ' if is_held else ''}{path[-1]!r} in {holder}:",
+                f"        {container} = {holder}.get({path[-1]!r})",
+                f"        if type({container}) is not dict: {container} = Walked({container})",
+                f"        {is_there} = not not {container}",
+                "    else:",
+                f"        {container}, {is_there} = EMPTY, False",
+            ]
         self.functions.append("\n".join([*head, *body.lines, f"    return {result}\n"]))
         return body.name
 
