@@ -25,7 +25,7 @@ from bench.common import line, note, scratch_database
 from bench.deliver import sink
 
 MEMBERS = int(os.environ.get("ENGAGE_BENCH_MEMBERS", "1000000"))
-ROUNDS = int(os.environ.get("ENGAGE_BENCH_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("ENGAGE_BENCH_ROUNDS", "3"))
 AUDIENCE = "120000000000000001"
 
 FILL = """
@@ -120,7 +120,6 @@ def fill_bare(connection: Any) -> None:
     from django.db import connection as database
 
     with database.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS bare_list, bare_list_log, bare_list_member")
         cursor.execute(
             "CREATE TABLE bare_list AS SELECT id, profile_id, id_type, id_value, payload FROM list_change ORDER BY id"
         )
@@ -135,6 +134,16 @@ def fill_bare(connection: Any) -> None:
             "PRIMARY KEY (profile_id, id_type, id_value))"
         )
         cursor.execute("VACUUM (ANALYZE) bare_list")
+        cursor.execute("CHECKPOINT")
+
+
+def clear_bare() -> None:
+    """Leave nothing of the bare loop behind that would be written or vacuumed while the product runs."""
+    from django.db import connection as database
+
+    with database.cursor() as cursor:
+        cursor.execute("DROP TABLE bare_list, bare_list_log, bare_list_member")
+        cursor.execute("CHECKPOINT")
 
 
 def built_body(connection: Any) -> tuple[int, bytes]:
@@ -246,6 +255,7 @@ def main() -> None:
             fill_bare(connection)
             size, body = built_body(connection)
             bares.append(measure_bare(database_url, url, size, body))
+            clear_bare()
             rate, grown = measure_product(connection)
             products.append(rate)
             growth.append(grown)
