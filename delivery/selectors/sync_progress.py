@@ -8,8 +8,9 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from delivery.models import Connection, FirstSync
+from delivery.models import Connection, FirstSync, ListSync
 from delivery.selectors.books import Books
+from delivery.services import lists
 from delivery.services.first_sync import OPEN
 from destinations import catalog
 
@@ -49,20 +50,29 @@ def sync_progress(
     to_queue = max(0, run.profiles_total - run.profiles_done) if is_open else 0
     each = books.emitted / run.profiles_done if run.profiles_done else 1.0
     left = waiting + math.ceil(to_queue * each)
-    elapsed = ((now or timezone.now()) - run.created_at).total_seconds()
+    now = now or timezone.now()
+    elapsed = (now - run.created_at).total_seconds()
     return SyncProgress(
         people_done=run.profiles_done,
         people_total=run.profiles_total,
         calls_done=done,
         calls_total=done + left,
-        seconds_left=_seconds(connection, left, done=done, elapsed=elapsed),
+        seconds_left=_seconds(connection, left, done=done, elapsed=elapsed, now=now),
     )
 
 
-def _seconds(connection: Connection, left: int, *, done: int, elapsed: float) -> float | None:
+def _seconds(connection: Connection, left: int, *, done: int, elapsed: float, now: datetime) -> float | None:
     definition = catalog.definition(connection.destination.connector)
     cap = connection.destination.requests_per_second or (definition.requests_per_second if definition else None)
-    if cap:
-        is_list = definition is not None and definition.kind == "list"
-        return math.ceil(left / definition.batch_size) / cap if is_list and definition is not None else left / cap
-    return left * elapsed / done if done and elapsed >= LEAST_ELAPSED else None
+    if not cap:
+        return left * elapsed / done if done and elapsed >= LEAST_ELAPSED else None
+    if definition is None or definition.kind != "list":
+        return max(1.0, left / cap)
+    return _until_run(connection, now) + max(1.0, math.ceil(left / definition.batch_size) / cap)
+
+
+def _until_run(connection: Connection, now: datetime) -> float:
+    """How long a list's changes are collected before they go out."""
+    if connection.list_synced_at is None or connection.list_syncs.filter(state=ListSync.State.RUNNING).exists():
+        return 0.0
+    return max(0.0, (lists.next_sync_at(connection) - now).total_seconds())

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from rest_framework.test import APIClient
 
-from delivery.models import Connection, FirstSync
+from delivery.models import Connection, FirstSync, ListSync
 from delivery.selectors.books import Books
 from delivery.selectors.sync_progress import SyncProgress, sync_progress
+from delivery.services import lists
 from delivery.tests.builders import make_connection, make_destination
 from spaces.models import Space, User
 
@@ -53,6 +54,24 @@ def test_a_list_takes_as_long_as_its_batches(space: Space) -> None:
 
     assert found is not None
     assert found.seconds_left == 2.5
+
+
+def test_what_a_list_collects_goes_out_with_its_next_run(space: Space) -> None:
+    destination = make_destination(space=space, connector="webhook_list", requests_per_second=2)
+    connection = make_connection(space=space, destination=destination)
+    run = begun(connection, done=400, total=400, state="done")
+    connection.list_synced_at = run.created_at
+    interval = (lists.next_sync_at(connection) - run.created_at).total_seconds()
+    one_waits = Books(emitted=401, delivered=400, waiting=1)
+
+    collected = sync_progress(connection, run, one_waits, now=run.created_at + timedelta(seconds=10))
+    ListSync.objects.create(connection=connection, up_to_id=1, taken_at=run.created_at)
+    going = sync_progress(connection, run, one_waits, now=run.created_at + timedelta(seconds=10))
+
+    assert collected is not None
+    assert going is not None
+    assert interval > 10
+    assert (collected.seconds_left, going.seconds_left) == (interval - 10 + 1, 1.0)
 
 
 @pytest.mark.parametrize("state", ["cancelled", "failed"])
