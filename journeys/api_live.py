@@ -49,6 +49,7 @@ class JourneyStepsSerializer(serializers.Serializer[dict[str, Any]]):
     in_progress = serializers.IntegerField()
     completed = serializers.IntegerField()
     exited = serializers.IntegerField(help_text="Exited without having completed.")
+    ended = serializers.IntegerField(help_text="Ended by a merge, a deletion or another version, without either.")
     results = StepNumbersSerializer(many=True)
 
 
@@ -126,6 +127,7 @@ class JourneySteps(LiveView):
             "in_progress": numbers.in_progress,
             "completed": numbers.completed,
             "exited": numbers.exited,
+            "ended": numbers.ended,
             "results": step_counts(version, Basis(span=span)),
         }
         return Response(JourneyStepsSerializer(body).data)

@@ -134,7 +134,10 @@ class SqlTraitForm(QueryForm, ScheduleForm):
         ],
     )
     name = forms.CharField(
-        label="Name", max_length=255, required=False, help_text="A label: traits are called as the columns are."
+        label="Name",
+        max_length=255,
+        required=False,
+        help_text="For your overview: a trait is named after its column.",
     )
     description = forms.CharField(
         label="Description", max_length=5000, required=False, widget=forms.Textarea(attrs={"rows": 2})

@@ -85,7 +85,7 @@ def may_change(rule: AlertRule, member: Member) -> bool:
 
 def refuse_others(rule: AlertRule, member: Member) -> None:
     if not may_change(rule, member):
-        raise NotYoursError("Only who made an alert, or a workspace owner, may change it.")
+        raise NotYoursError("Only the person who made an alert, or a workspace owner, may change it.")
 
 
 def webhook_url(rule: AlertRule) -> str:

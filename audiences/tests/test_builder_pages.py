@@ -18,6 +18,7 @@ from django.utils import timezone
 from audiences.models import Audience, ComputeRun, Membership
 from audiences.services.audiences import create_audience
 from delivery.models import Connection
+from delivery.services.source_connections import connect_source
 from destinations.models import Destination
 from spaces.models import Space, User
 from tests import factories
@@ -207,6 +208,22 @@ def test_two_events_of_one_name_are_refused_at_the_destination(
 
     assert response.status_code == 422
     assert "Entering and leaving need different event names." in text_of(response)
+
+
+def test_a_destination_that_a_source_feeds_is_shown_with_the_reason_and_cannot_be_ticked(
+    space: Space, editor: User, client_for: ClientFor, webhook: Destination
+) -> None:
+    connect_source(source=factories.make_source(space=space, name="Website"), destination=webhook, actor=None)
+    client, url = client_for(editor), at(space, "new/?draft=d123456")
+    client.post(url, ROWS | {"op": "next"})
+
+    offered = text_of(client.get(f"{url}&step=destinations"))
+    posted = client.post(f"{url}&step=destinations", {"destination": webhook.public_id, "op": "next"})
+    review = text_of(client.get(posted["Location"]))
+
+    assert f"{webhook.name} gets the events of Website directly" in offered
+    assert f'value="{webhook.public_id}"' not in offered
+    assert webhook.name not in review
 
 
 def test_a_draft_that_is_gone_starts_again(space: Space, editor: User, client_for: ClientFor) -> None:

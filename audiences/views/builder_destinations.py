@@ -16,6 +16,7 @@ from audiences.views.builder_surface import definition_of
 from delivery.forms import ConnectionForm
 from delivery.models import Connection
 from delivery.selectors.resync import Estimate, resync_estimate
+from delivery.services.attachments import space_refusals
 from destinations import catalog
 from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
@@ -25,12 +26,13 @@ from spaces.models import Space
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A destination that the audience can be sent to, with the form that says how."""
+    """A destination that the audience can be sent to, with the form that says how; or `refusal` says why it cannot."""
 
     destination: Destination
     definition: DestinationDefinition
     form: ConnectionForm
     is_chosen: bool
+    refusal: str
 
     @property
     def is_list(self) -> bool:
@@ -62,17 +64,20 @@ def offers_of(space: Space, draft: Draft, posted: QueryDict | None = None) -> li
     """Every destination of the space that takes its calls, by name; what was posted counts for those ticked."""
     ticked = set(posted.getlist("destination")) if posted is not None else set(draft.choices)
     found = []
-    for destination in Destination.objects.in_space(space).filter(deleted_at=None).order_by("name"):
+    destinations = list(Destination.objects.in_space(space).filter(deleted_at=None).order_by("name"))
+    refused = space_refusals(destinations)
+    for destination in destinations:
         definition = catalog.definition(destination.connector)
         if definition is None or not definition.is_selectable(is_of_accounts=collection_of(draft) == ACCOUNTS):
             continue
         name = destination.public_id
-        is_chosen = name in ticked
+        is_chosen = name in ticked and destination.pk not in refused
         found.append(
             Offer(
                 destination=destination,
                 definition=definition,
                 is_chosen=is_chosen,
+                refusal=refused.get(destination.pk, ""),
                 form=ConnectionForm(
                     posted if is_chosen else None,
                     destination=destination,

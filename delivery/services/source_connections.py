@@ -68,7 +68,7 @@ def _kind_refusal(destination: Destination) -> str:
         return f"This installation has no connector {destination.connector!r}. Choose another destination."
     if definition.kind == "list":
         return (
-            f"{definition.name} takes lists of people, and the events of a source are none. Connect it to an audience, "
+            f"{definition.name} takes lists of people, and a source sends single events. Connect it to an audience, "
             "or choose an event destination."
         )
     return ""

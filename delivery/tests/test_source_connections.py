@@ -54,7 +54,7 @@ def emit(connection: Connection, source: Source, profile_id: int, *message_ids: 
 def test_a_list_destination_is_refused_with_the_reason(source: Source, space: Space) -> None:
     destination = make_destination(space=space, connector="webhook_list")
 
-    with pytest.raises(ConnectionNotValidError, match="takes lists of people, and the events of a source are none"):
+    with pytest.raises(ConnectionNotValidError, match="takes lists of people, and a source sends single events"):
         connect_source(source=source, destination=destination, actor=None)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_httpserver import HTTPServer
 
 from common.secrets import decrypt
@@ -46,6 +47,20 @@ def test_the_list_shows_each_destination_of_the_space_only(space: Space, owner: 
     assert html.count('data-test="destinations.row"') == 1
     assert "My hook" in html
     assert "Webhook (Actions)" in html
+
+
+def test_a_paused_destination_is_not_called_enabled(space: Space, owner: User, client_for: Browser) -> None:
+    destination = make_destination(space=space)
+    destination.paused_at, destination.pause_reason = timezone.now(), "The token was refused."
+    destination.save()
+    client = client_for(owner)
+
+    for address in (base(space), page_of(destination), f"/s/{space.slug}/"):
+        html = client.get(address).content.decode()
+
+        assert 'data-status="paused"' in html
+        assert "The token was refused." in html
+        assert 'data-status="enabled"' not in html
 
 
 def test_an_empty_list_offers_the_catalog(space: Space, owner: User, client_for: Browser) -> None:

@@ -96,11 +96,15 @@ def date_range(given: Mapping[str, str], now: datetime) -> DateRange:
 
 @dataclass(frozen=True, kw_only=True)
 class JourneyNumbers:
-    """Runs of a version. `completed` and `exited` exclude each other; `in_progress` is now, the rest in the range."""
+    """Runs of a version. `completed`, `exited` and `ended` exclude each other. `in_progress` is now, not in the range.
+
+    `ended`: neither reached a final step nor left; merged or deleted people, replaced or archived versions.
+    """
 
     entered: int
     completed: int
     exited: int
+    ended: int
     in_progress: int
 
 
@@ -108,11 +112,12 @@ def journey_numbers(version: JourneyVersion, span: DateRange | None = None) -> J
     """Without a span since the version was published."""
     hours = Q() if span is None else Q(hour__gte=span.start, hour__lt=span.end)
     rows = RunCount.objects.filter(hours, space_id=version.journey.space_id, version_id=version.pk)
-    found = rows.aggregate(came=Sum("entered"), done=Sum("completed"), gone=Sum("exited"))
+    found = rows.aggregate(came=Sum("entered"), done=Sum("completed"), gone=Sum("exited"), over=Sum("ended"))
     return JourneyNumbers(
         entered=found["came"] or 0,
         completed=found["done"] or 0,
         exited=found["gone"] or 0,
+        ended=found["over"] or 0,
         in_progress=in_progress(version.journey.space, [version])[version.pk],
     )
 

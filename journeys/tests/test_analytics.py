@@ -76,7 +76,7 @@ def test_completed_and_exits_exclude_each_other(space: Space) -> None:
 
     found = journey_numbers(version)
 
-    assert (found.entered, found.completed, found.exited, found.in_progress) == (4, 1, 1, 1)
+    assert (found.entered, found.completed, found.exited, found.ended, found.in_progress) == (4, 1, 1, 1, 1)
 
 
 def test_a_range_counts_what_happened_in_it_and_in_progress_is_now(space: Space) -> None:
@@ -87,7 +87,7 @@ def test_a_range_counts_what_happened_in_it_and_in_progress_is_now(space: Space)
 
     found = journey_numbers(version, named_range("today", NOW))
 
-    assert (found.entered, found.completed, found.exited, found.in_progress) == (1, 1, 1, 1)
+    assert (found.entered, found.completed, found.exited, found.ended, found.in_progress) == (1, 1, 1, 0, 1)
 
 
 def test_versions_without_anybody_have_nobody_in_progress(space: Space) -> None:

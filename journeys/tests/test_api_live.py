@@ -55,6 +55,7 @@ def test_steps_answer_live_counts(version: JourneyVersion, ada: Profile, get: Ca
         "in_progress": 1,
         "completed": 1,
         "exited": 0,
+        "ended": 0,
     }
     assert [row["id"] for row in body["results"]] == ["entry", "order", "rest", "pro", "thanks"]
     assert body["results"][1] == {

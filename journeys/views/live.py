@@ -145,7 +145,8 @@ def _tiles(
             "label": "Exits",
             "value": numbers.exited,
             "url": runs("exited", **span.query),
-            "note": "left before a final step",
+            "note": "left before a final step"
+            + (f"; {numbers.ended:,} ended by a merge, a deletion or another version" if numbers.ended else ""),
         },
         {"name": "failed", "label": "Failed", "value": failed, "url": "#sends", "note": "calls, by destination below"},
     ]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from audiences.models import ComputeStatus
 from audiences.selectors.connections import RUN_STATUS, ConnectionRow
 from delivery.models import Connection, FirstSync
 from delivery.selectors.books import Books, books_of, connection_status
+from delivery.services.attachments import space_refusals
 from delivery.services.samples import sample_calls
 from destinations import catalog
+from destinations.kit.definition import DestinationDefinition
 from destinations.models import Destination
 from destinations.selectors import matching_mappings
 from profiles.models import ACCOUNTS
@@ -67,6 +72,24 @@ def connectable(trait: Trait) -> list[Destination]:
 def _takes(destination: Destination, trait: Trait) -> bool:
     definition = catalog.definition(destination.connector)
     return definition is not None and definition.is_selectable(is_of_accounts=trait.collection == ACCOUNTS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A destination to choose; or `refusal` says why it cannot be chosen."""
+
+    destination: Destination
+    definition: DestinationDefinition
+    refusal: str
+
+
+def offers(destinations: Sequence[Destination]) -> list[Offer]:
+    refused = space_refusals(destinations)
+    return [
+        Offer(destination=destination, definition=definition, refusal=refused.get(destination.pk, ""))
+        for destination in destinations
+        if (definition := catalog.definition(destination.connector)) is not None
+    ]
 
 
 def event_destinations(space: Space) -> list[Destination]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from audiences.models import ComputationKey, ComputeStatus
 from audiences.services.audiences import create_audience
 from delivery.models import Connection
+from delivery.services.source_connections import connect_source
 from delivery.tests.builders import make_destination
 from destinations import catalog
 from profiles.models import ObservedField
@@ -188,6 +189,18 @@ def test_only_event_destinations_are_offered(client, space, trait):
     assert destination.name in text
     assert hidden.name not in text
     assert refused.status_code == 404
+
+
+def test_a_destination_that_a_source_feeds_is_offered_with_the_reason_alone(client, space):
+    fed = make_destination(space=space)
+    connect_source(source=factories.make_source(space=space, name="Website"), destination=fed, actor=None)
+    start = client.get(url("new", space))
+    build = client.post(start.url, FORM | {"op": "next"})
+
+    review = client.get(build.url).content.decode()
+
+    assert f"{fed.name} gets the events of Website directly" in review
+    assert f'value="{fed.public_id}"' not in review
 
 
 def test_connecting_renaming_pausing_and_removing(client, space, trait):

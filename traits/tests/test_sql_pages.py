@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from delivery.services.source_connections import connect_source
 from delivery.tests.builders import make_destination
 from spaces.models import Role
 from tests import factories
@@ -181,6 +182,16 @@ def test_creating_with_schedule_and_destination_then_running(client, space, sour
     assert 'data-label="plan" class="trait-value" data-test="values.value">gold<' in values
     assert "120.5" in values
     assert [settings.status_code, live.status_code] == [200, 200]
+
+
+def test_a_destination_that_a_source_feeds_is_offered_with_the_reason_alone(client, space, source):
+    fed = make_destination(space=space)
+    connect_source(source=factories.make_source(space=space, name="Website"), destination=fed, actor=None)
+
+    page = client.get(url("sql_new", space)).content.decode()
+
+    assert f"{fed.name} gets the events of Website directly" in page
+    assert f'value="{fed.public_id}"' not in page
 
 
 def test_times_that_are_none_are_told_at_their_field(client, space, source):

@@ -14,8 +14,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 from audiences.keys import propose_key
 from audiences.views.builder_surface import field_errors
 from common.errors import ConflictError, ProductError
-from destinations import catalog
-from destinations.models import Destination
 from engine import traits as engine
 from profiles.models import ACCOUNTS, USERS
 from spaces.access import SpaceRequest, space_view
@@ -23,7 +21,7 @@ from spaces.models import Role
 from traits.builder import definition_of
 from traits.forms import TraitConnectionForm
 from traits.models import Trait
-from traits.selectors.connections import is_event_type
+from traits.selectors.connections import event_destinations, offers
 from traits.services.connections import ConnectionSpec
 from traits.services.definitions import TraitDefinitionError
 from traits.services.origins import origin_named
@@ -113,20 +111,14 @@ def _review(request: SpaceRequest, draft: Draft) -> HttpResponse:
         "errors": errors,
         "origin": origin_named(engine.KINDS[draft.fields.kind].origin),
         "sentence": engine.describe(engine.parse(definition_of(draft.fields))),
-        "offers": [{"destination": one, "definition": catalog.definition(one.connector)} for one in _offered(request)],
+        "offers": offers(event_destinations(request.space)),
         "proposed_key": propose_key(space=request.space, name=draft.name),
     }
     return render(request, "traits/builder_review.html", context, status=422 if errors else 200)
 
 
-def _offered(request: SpaceRequest) -> list[Destination]:
-    """Event destinations of the space: a trait is no list (F065)."""
-    rows = Destination.objects.in_space(request.space).filter(deleted_at=None).order_by("name")
-    return [row for row in rows if is_event_type(row)]
-
-
 def _create(request: SpaceRequest, draft: Draft) -> HttpResponse:
-    chosen = [one for one in _offered(request) if one.public_id in draft.destinations]
+    chosen = [one for one in event_destinations(request.space) if one.public_id in draft.destinations]
     trait = create_trait(
         space=request.space,
         name=draft.name,

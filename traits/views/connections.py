@@ -14,7 +14,6 @@ from django_htmx.http import trigger_client_event
 from common.errors import ConflictError, ProductError
 from delivery.models import Connection
 from delivery.services import connections as delivery_connections
-from delivery.services.attachments import space_refusals
 from delivery.services.samples import connected_of, tester_url
 from destinations import catalog
 from destinations.views.mappings import action_choices
@@ -22,7 +21,7 @@ from spaces.access import SpaceRequest, space_view
 from spaces.context import route_url
 from traits.forms import TraitConnectionForm
 from traits.models import Trait
-from traits.selectors.connections import connectable, connection_row
+from traits.selectors.connections import connectable, connection_row, offers
 from traits.services.connections import ConnectionSpec, connect
 from traits.views.traits import get_trait, trait_context
 
@@ -52,13 +51,10 @@ def choose(request: SpaceRequest, trait_id: str) -> HttpResponse:
     """The space's event destinations that this trait is not connected to; lists cannot be chosen (F065)."""
     trait = get_trait(request, trait_id)
     query = request.GET.get("q", "").strip().lower()
-    offered = connectable(trait)
-    refused = space_refusals(offered)
     found = [
-        {"destination": destination, "definition": definition, "refusal": refused.get(destination.pk, "")}
-        for destination in offered
-        if (definition := catalog.definition(destination.connector)) is not None
-        and query in f"{destination.name} {definition.name}".lower()
+        offer
+        for offer in offers(connectable(trait))
+        if query in f"{offer.destination.name} {offer.definition.name}".lower()
     ]
     context = trait_context(request, trait, "overview") | {"found": found, "q": request.GET.get("q", "")}
     return render(request, "traits/connection_choose.html", context)

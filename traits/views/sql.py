@@ -10,7 +10,6 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from common.errors import ConflictError, ProductError
-from destinations import catalog
 from engine.traits.sql import SQL
 from profiles.masking import MASK
 from profiles.models import ACCOUNTS, USERS
@@ -19,7 +18,7 @@ from spaces.models import Role
 from traits.forms import TraitConnectionForm
 from traits.models import SqlTrait, Trait
 from traits.selectors import sql as selectors
-from traits.selectors.connections import event_destinations
+from traits.selectors.connections import event_destinations, offers
 from traits.services import sql_traits as services
 from traits.services.connections import ConnectionSpec
 from traits.services.definitions import TraitDefinitionError
@@ -46,10 +45,7 @@ def new(request: SpaceRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "sources": sources,
-        "offers": [
-            {"destination": one, "definition": catalog.definition(one.connector)}
-            for one in event_destinations(request.space)
-        ],
+        "offers": offers(event_destinations(request.space)),
         "chosen": request.POST.getlist("destination"),
     }
     status = 200
