@@ -64,11 +64,15 @@ def sync_progress(
 def _seconds(connection: Connection, left: int, *, done: int, elapsed: float, now: datetime) -> float | None:
     definition = catalog.definition(connection.destination.connector)
     cap = connection.destination.requests_per_second or (definition.requests_per_second if definition else None)
-    if not cap:
-        return left * elapsed / done if done and elapsed >= LEAST_ELAPSED else None
-    if definition is None or definition.kind != "list":
-        return max(1.0, left / cap)
-    return _until_run(connection, now) + max(1.0, math.ceil(left / definition.batch_size) / cap)
+    is_list = definition is not None and definition.kind == "list"
+    if cap:
+        requests = math.ceil(left / definition.batch_size) if definition is not None and is_list else left
+        seconds = requests / cap
+    elif done and elapsed >= LEAST_ELAPSED:
+        seconds = left * elapsed / done
+    else:
+        return None
+    return max(1.0, seconds) + (_until_run(connection, now) if is_list else 0.0)
 
 
 def _until_run(connection: Connection, now: datetime) -> float:

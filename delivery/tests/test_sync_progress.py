@@ -56,8 +56,9 @@ def test_a_list_takes_as_long_as_its_batches(space: Space) -> None:
     assert found.seconds_left == 2.5
 
 
-def test_what_a_list_collects_goes_out_with_its_next_run(space: Space) -> None:
-    destination = make_destination(space=space, connector="webhook_list", requests_per_second=2)
+@pytest.mark.parametrize("cap", [2, None])
+def test_what_a_list_collects_goes_out_with_its_next_run(space: Space, cap: int | None) -> None:
+    destination = make_destination(space=space, connector="webhook_list", requests_per_second=cap)
     connection = make_connection(space=space, destination=destination)
     run = begun(connection, done=400, total=400, state="done")
     connection.list_synced_at = run.created_at
