@@ -213,17 +213,21 @@ def test_two_events_of_one_name_are_refused_at_the_destination(
 def test_a_destination_that_a_source_feeds_is_shown_with_the_reason_and_cannot_be_ticked(
     space: Space, editor: User, client_for: ClientFor, webhook: Destination
 ) -> None:
-    connect_source(source=factories.make_source(space=space, name="Website"), destination=webhook, actor=None)
-    client, url = client_for(editor), at(space, "new/?draft=d123456")
+    client, url, name = client_for(editor), at(space, "new/?draft=d123456"), webhook.public_id
     client.post(url, ROWS | {"op": "next"})
+    client.post(f"{url}&step=destinations", {"destination": name, f"{name}-send_track": "1", "op": "next"})
+    reason = f"{webhook.name} gets the events of Website directly"
 
-    offered = text_of(client.get(f"{url}&step=destinations"))
-    posted = client.post(f"{url}&step=destinations", {"destination": webhook.public_id, "op": "next"})
-    review = text_of(client.get(posted["Location"]))
+    connect_source(source=factories.make_source(space=space, name="Website"), destination=webhook, actor=None)
+    created = client.post(f"{url}&step=review", {"name": "Buyers", "key": "buyers", "op": "create"})
+    ticked = client.post(f"{url}&step=destinations", {"destination": name, f"{name}-send_track": "1", "op": "next"})
+    left_out = client.post(f"{url}&step=destinations", {"op": "next"})
 
-    assert f"{webhook.name} gets the events of Website directly" in offered
-    assert f'value="{webhook.public_id}"' not in offered
-    assert webhook.name not in review
+    assert (created.status_code, ticked.status_code, left_out.status_code) == (422, 422, 302)
+    assert reason in text_of(created)
+    assert reason in text_of(ticked)
+    assert f'value="{name}"' not in text_of(ticked)
+    assert not Audience.objects.exists()
 
 
 def test_a_draft_that_is_gone_starts_again(space: Space, editor: User, client_for: ClientFor) -> None:

@@ -71,7 +71,7 @@ def offers_of(space: Space, draft: Draft, posted: QueryDict | None = None) -> li
         if definition is None or not definition.is_selectable(is_of_accounts=collection_of(draft) == ACCOUNTS):
             continue
         name = destination.public_id
-        is_chosen = name in ticked and destination.pk not in refused
+        is_chosen = name in ticked
         found.append(
             Offer(
                 destination=destination,
@@ -97,11 +97,11 @@ def collection_of(draft: Draft) -> int:
 
 
 def take_choices(draft: Draft, offers: list[Offer]) -> bool:
-    """Keep what is ticked in the draft. False when one of the forms wants correcting or another row."""
+    """Keep what is ticked in the draft. False when a form wants correcting or another row, or one is refused."""
     chosen = [offer for offer in offers if offer.is_chosen]
     draft.choices = {offer.destination.public_id: offer.form.values for offer in chosen}
     verdicts = [offer.form.is_valid() for offer in chosen]  # each form is to say what is wrong with it
-    return all(verdicts)
+    return all(verdicts) and not any(offer.refusal for offer in chosen)
 
 
 def specs_of(draft: Draft, offers: list[Offer]) -> list[ConnectionSpec]:

@@ -64,15 +64,14 @@ def sync_progress(
 def _seconds(connection: Connection, left: int, *, done: int, elapsed: float, now: datetime) -> float | None:
     definition = catalog.definition(connection.destination.connector)
     cap = connection.destination.requests_per_second or (definition.requests_per_second if definition else None)
-    is_list = definition is not None and definition.kind == "list"
+    batch = definition.batch_size if definition is not None and definition.kind == "list" else None
     if cap:
-        requests = math.ceil(left / definition.batch_size) if definition is not None and is_list else left
-        seconds = requests / cap
+        seconds = (math.ceil(left / batch) if batch else left) / cap
     elif done and elapsed >= LEAST_ELAPSED:
         seconds = left * elapsed / done
     else:
         return None
-    return max(1.0, seconds) + (_until_run(connection, now) if is_list else 0.0)
+    return max(1.0, seconds) + (_until_run(connection, now) if batch else 0.0)
 
 
 def _until_run(connection: Connection, now: datetime) -> float:
