@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -329,7 +330,7 @@ def test_personal_data_is_masked_without_the_right(version: JourneyVersion, owne
     lines = b"".join(client.get(page_url(version, "steps/order/people.csv?show=waiting")).streaming_content).decode()
 
     assert "ada@example.com" not in page + lines
-    assert "Ada" not in page.split("<main", 1)[1]
+    assert not re.search(r"\bAda\b", page.split("<main", 1)[1])
     assert "a••••@example.com" in page
     assert "a••••@example.com" in lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -315,7 +316,7 @@ def test_the_pages_of_runs_answer_and_mask(four: JourneyVersion, owner: User, cl
     assert "Ada" in listed
     assert "Ada" in fragment
     assert "<html" not in fragment
-    assert "Ada" not in masked.split("<main", 1)[1]
+    assert not re.search(r"\bAda\b", masked.split("<main", 1)[1])
 
 
 def test_a_run_of_another_journey_is_404(

@@ -76,13 +76,13 @@ def test_without_any_destination_the_page_leads_to_the_catalog(
 
 
 def test_an_ad_is_offered_lists_only(space: Space, owner: User, client_for: Browser, version: JourneyVersion) -> None:
-    make_destination(space=space, name="CRM")
-    make_destination(space=space, name="Ads", **LIST)
+    make_destination(space=space, name="Support desk")
+    make_destination(space=space, name="Acme remarketing", **LIST)
 
     page = client_for(owner).get(_url(version, "ad")).content.decode()
 
-    assert "Ads" in page
-    assert "CRM" not in page
+    assert "Acme remarketing" in page
+    assert "Support desk" not in page
 
 
 def test_several_destinations_are_connected_at_once_and_kept(
