@@ -341,7 +341,7 @@ class ListChange(models.Model):
 
 
 class ListMember(models.Model):
-    """An entry that a list destination acknowledged: as far as it told us, it is on the list there."""
+    """An entry that a list destination acknowledged: as far as it told us, it is on the list there since `added_at`."""
 
     pk = models.CompositePrimaryKey("space_id", "connection_id", "profile_id", "id_type", "id_value")
     space_id = models.IntegerField()

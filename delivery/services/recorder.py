@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db import connection as database
 
 from delivery.services import outbox, outcomes
@@ -63,7 +63,7 @@ class Recorder:
         self._thread.shutdown()
 
     def _write(self, block: Any) -> None:
-        """A deadlock with a pause, or a database that is away for a moment, must not lose what was delivered."""
+        """A deadlock, a row that somebody else wrote first or a database that is away must not lose what was sent."""
         for attempt in range(1, TRIES + 1):
             started = time.monotonic()
             try:
@@ -72,7 +72,7 @@ class Recorder:
                 self._record(block, now=self._clock())
                 self.seconds = time.monotonic() - started
                 return
-            except OperationalError:
+            except (OperationalError, IntegrityError):
                 if attempt == TRIES:
                     raise
                 logger.warning("outcomes could not be written, trying again", exc_info=True)
