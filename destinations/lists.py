@@ -192,20 +192,23 @@ def _send_mapped(
     verdicts: list[Verdict] = [_unmatched(config)] * len(entries)
     piles: dict[Hashable, _Pile] = {}
     completion = _Completion(context)
-    enabled = [(mapping, mapping.matches, mapping.batch_size > 0) for mapping in config.enabled_mappings]
+    enabled = [(mapping, mapping.matches) for mapping in config.enabled_mappings]
     for place, entry in enumerate(entries):
         event = completion.of(entry.event)
-        for mapping, matches, is_batched in enabled:
+        for mapping, matches in enabled:
             if not matches(event):
                 continue
             payload, problem = mapped_payload(mapping, event)
             if problem is not None:
                 verdicts[place] = _worse(verdicts[place], problem)
                 continue
-            key = batch_key(mapping, payload, about=completion.key) if is_batched else (mapping.id, place)
-            pile = piles.get(key)
+            pile = completion.piles.get(mapping.id)
             if pile is None:
-                pile = piles[key] = _Pile(mapping)
+                key = batch_key(mapping, payload, about=completion.key) if mapping.batch_size else (mapping.id, place)
+                pile = piles.setdefault(key, _Pile(mapping))
+                if mapping.batch_size and not mapping.steering.batch_keys:
+                    # Whatever its payload says.
+                    completion.piles[mapping.id] = pile
             going = membership(event, completion.about, mapping.steering.sync_mode)
             pile.items.append(Item(index=len(pile.items), payload=payload, membership=going, event=event))
             pile.places.append(place)
@@ -232,7 +235,8 @@ class _Completion:
     """Events as an action expects them: with the id of the list and the settings of the audience.
 
     Neighbours nearly always share their `context` (the very object), which is then completed once. Of the event that
-    was completed last, `about` is what it says of its audience, and `key` tells lists apart that must not go together.
+    was completed last, `about` is what it says of its audience, `key` tells lists apart that must not go together, and
+    `piles` are those known so far that take all its neighbours, by mapping.
     """
 
     def __init__(self, context: Context) -> None:
@@ -245,6 +249,7 @@ class _Completion:
         self._completed: Mapping[str, Any] = {}
         self.about: Mapping[str, Any] = {}
         self.key = b""
+        self.piles: dict[str, _Pile] = {}
 
     def of(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         about = event.get("context")
@@ -253,6 +258,7 @@ class _Completion:
             self._completed = self._complete(about or {})
             self.about = personas({"context": self._completed})
             self.key = msgspec.json.encode(list_of(self._completed["personas"]))
+            self.piles = {}
         return event if self._completed is about else {**event, "context": self._completed}
 
     def _complete(self, about: Mapping[str, Any]) -> Mapping[str, Any]:

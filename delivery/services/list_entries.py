@@ -68,6 +68,8 @@ class _Reader:
     """
 
     SHARED = ("context", "integrations")
+    # By its beginning the shared text is found much quicker than by all of it.
+    BEGINNING = f'"{SHARED[0]}":{{'
 
     def __init__(self) -> None:
         self._decode = msgspec.json.Decoder().decode
@@ -79,10 +81,11 @@ class _Reader:
         self._values: dict[str, object] = {}
 
     def read(self, text: str) -> dict[str, Any]:
+        event: dict[str, Any]
         if self._text:
-            before, found, after = text.partition(self._text)
-            if found:
-                event: dict[str, Any] = self._decode(f"{before}{self._marked}{after}")
+            begin = text.find(self.BEGINNING)
+            if begin >= 0 and text.startswith(self._text, begin):
+                event = self._decode(f"{text[:begin]}{self._marked}{text[begin + len(self._text) :]}")
                 if event.get("context") == self._mark:
                     event.update(self._values)
                     return event

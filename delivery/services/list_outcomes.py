@@ -37,9 +37,9 @@ WITH gone AS (
 SELECT 'delivered', '', %(kind)s, date_bin('5 minutes', changed_at, '2000-01-01 00:00:00+00'), count(*)
 FROM gone GROUP BY 4
 """
-# Looking first is a fifth of the whole statement quicker than ON CONFLICT. A member put there meanwhile by somebody else
-# (a merge of profiles) is a conflict, and the recorder tries again. The look is a subquery so that it stays one: a join
-# is planned by what was known of the table when it was empty, and reads all of it for each entry.
+# Looking first makes the whole statement a fifth quicker than ON CONFLICT. A member that somebody else puts there
+# meanwhile (a merge of profiles) is a conflict, and the recorder tries again. The look is a subquery so that it stays
+# one: a join is planned by what was known of the table when it was empty, and reads all of it for each entry.
 LISTED = """
     INSERT INTO list_member (space_id, connection_id, profile_id, id_type, id_value, added_at)
     SELECT %(space)s, %(connection)s, profile_id, id_type, id_value, %(now)s FROM gone g

@@ -75,6 +75,8 @@ class Results:
     def done(self) -> list[ItemResult]:
         """The results in the order of the items."""
         fine = ItemResult()
+        if not self._found:
+            return [fine] * len(self._items)
         return [self._found.get(item.index, fine) for item in self._items]
 
 

@@ -202,7 +202,10 @@ def item_verdicts(verdict: Verdict, result: Any, count: int) -> list[Verdict]:
     """
     if verdict.outcome != "delivered" or not isinstance(result, list):
         return [verdict] * count
-    return [item.verdict() for item in item_results(result, count)]
+    results = item_results(result, count)
+    # Nearly all items of a batch share the very same result.
+    verdicts = {id(item): item.verdict() for item in {id(item): item for item in results}.values()}
+    return [verdicts[id(item)] for item in results]
 
 
 def item_results(result: list[ItemResult], count: int) -> list[ItemResult]:
