@@ -80,7 +80,7 @@ def requests(request: HttpRequest, name: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "DELETE"])
 @demo_only
 def requests_json(request: HttpRequest, name: str) -> HttpResponse:
-    """`{"total", "succeeded", "distinct_message_ids", "repeated_message_ids", "requests", "next"}`, oldest first.
+    """The counts of `echo.counts`, and `{"requests", "next"}`, the oldest first.
 
     `?after=<id>&limit=<n>` pages (limit up to 10,000). DELETE forgets them.
     """

@@ -78,7 +78,7 @@ def receive(
                 msgspec.json.encode(kept).decode().replace("\\u0000", ""),
                 text,
                 status,
-                message_id if isinstance(message_id, str) else None,
+                message_id.replace("\x00", "\ufffd") if isinstance(message_id, str) else None,
             ],
         )
     answer: dict[str, Any] = {"ok": status < 400, "receiver": name, "status": status, "externalId": f"echo-{name}"}
@@ -96,7 +96,7 @@ def parsed(body: bytes) -> Any:
 
 
 def counts(name: str) -> dict[str, int]:
-    """How many requests, how many of them answered 2xx, and how many distinct messageIds."""
+    """`{"total", "succeeded"}` (answered 2xx), and the total once more by messageId: distinct, repeated and without."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE status < 300), count(DISTINCT message_id), "
@@ -109,6 +109,7 @@ def counts(name: str) -> dict[str, int]:
         "succeeded": succeeded,
         "distinct_message_ids": distinct,
         "repeated_message_ids": with_id - distinct,
+        "without_message_id": total - with_id,
     }
 
 

@@ -13,6 +13,8 @@ from pytest_httpserver import HTTPServer
 from common.secrets import decrypt
 from destinations.kit.testing import WorkerCase
 from destinations.models import Destination, EventTest
+from destinations.services.filters import create_filter
+from destinations.services.functions import create_function
 from destinations.tests.builders import make_destination, make_mapping
 from spaces.models import Space, User
 
@@ -47,6 +49,26 @@ def test_the_list_shows_each_destination_of_the_space_only(space: Space, owner: 
     assert html.count('data-test="destinations.row"') == 1
     assert "My hook" in html
     assert "Webhook (Actions)" in html
+
+
+def test_forms_say_to_readers_that_they_can_look_only(
+    space: Space, owner: User, editor: User, client_for: Browser
+) -> None:
+    destination = make_destination(space=space)
+    mapping = make_mapping(destination=destination)
+    made = create_filter(destination=destination, actor=owner, name="Adults", kind="DROP", condition='type = "page"')
+    function = create_function(space=space, actor=owner, name="My tool", code="async function onTrack(event) {}")
+    home = page_of(destination)
+    forms = [
+        f"{home}settings/",
+        f"{home}mappings/{mapping.public_id}/",
+        f"{home}filters/{made.public_id}/",
+        f"/s/{space.slug}/functions/{function.public_id}/",
+    ]
+
+    for address in forms:
+        assert "You can look, not change" in client_for(editor).get(address).content.decode(), address
+        assert "You can look, not change" not in client_for(owner).get(address).content.decode(), address
 
 
 def test_a_paused_destination_is_not_called_enabled(space: Space, owner: User, client_for: Browser) -> None:
