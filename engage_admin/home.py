@@ -125,7 +125,7 @@ def tiles(space: Space, *, now: datetime) -> list[Tile]:
     waiting = Delivery.objects.in_space(space).count() + ListChange.objects.filter(space_id=space.pk).count()
     return [
         Tile(
-            label="Events received, 24 h",
+            label="Events received, 24\N{NO-BREAK SPACE}h",
             value=counted["received"] or 0,
             url=route_url("spaces:sources", space),
             note=f"{counted['rejected'] or 0:,} rejected",
@@ -143,7 +143,7 @@ def tiles(space: Space, *, now: datetime) -> list[Tile]:
             note=f"{audiences_of(space).count():,} in all",
         ),
         Tile(
-            label="Delivered, 24 h",
+            label="Delivered, 24\N{NO-BREAK SPACE}h",
             value=DeliveryCounter.objects.filter(
                 space_id=space.pk, bucket__gt=now - DAY, outcome=Outcome.DELIVERED
             ).aggregate(total=Sum("calls"))["total"]

@@ -28,7 +28,7 @@ class Section:
 
 SECTIONS = (
     Section(label="Home", icon="house", route="home", owns=("home",)),
-    Section(label="Audiences", icon="users", route="audiences:list", owns=("audiences",)),
+    Section(label="Audiences", icon="users", route="audiences:list", owns=("audiences", "alerts:audience")),
     Section(label="Computed traits", icon="calculator", route="traits:list", owns=("traits",)),
     Section(label="Journeys", icon="route", route="journeys:list", owns=("journeys",)),
     Section(
@@ -37,7 +37,15 @@ SECTIONS = (
         route="profiles:list",
         owns=("profiles:list", "profiles:detail", "profiles:event"),
     ),
-    Section(label="Destinations", icon="send", route="destinations:list", owns=("destinations",)),
+    Section(
+        label="Destinations",
+        icon="send",
+        route="destinations:list",
+        owns=(
+            *("destinations", "alerts:destination", "delivery:destination", "delivery:event_delivery"),
+            "delivery:destination_traits",
+        ),
+    ),
     Section(label="Delivery", icon="activity", route="delivery:overview", owns=("delivery",)),
     Section(label="Alerts", icon="bell", route="alerts:list", owns=("alerts",)),
     Section(
@@ -48,6 +56,7 @@ SECTIONS = (
             *("spaces", "profiles", "ingest", "delivery:debugger", "delivery:debugger_call"),
             "delivery:source_destinations",
             *("traits:warehouses", "traits:warehouse_new", "traits:warehouse", "warehouse_output"),
+            "alerts:warehouse",
         ),
     ),
 )
