@@ -72,7 +72,7 @@ SETTINGS = "/s/{space}/settings/"
 PAGES = [
     Page(name="sign-in", path="/login/", who=VISITOR),
     Page(name="sign-in-refused", path="/login/", who=VISITOR, act=wrong_password),
-    Page(name="home", path="/s/{space}/", image="home"),
+    Page(name="home", path="/s/{space}/"),
     Page(name="home-empty", path="/s/{empty}/"),
     Page(name="audiences", path="/s/{space}/audiences/"),
     Page(name="audiences-none", path="/s/{empty}/audiences/"),
@@ -98,7 +98,6 @@ PAGES = [
         name="audience-sheet-tester",
         path=SHEET,
         act=sheet_tab("Event tester", "tester.send", then="lifecycle.result"),
-        image="event-tester",
     ),
     Page(name="audience-sheet-recent", path=SHEET, act=sheet_tab("Recent", then="delivery.recent")),
     Page(
@@ -185,7 +184,7 @@ PAGES = [
     Page(name="journeys-none", path="/s/{empty}/journeys/"),
     Page(name="journeys-no-match", path="/s/{space}/journeys/?q=nothing+like+it"),
     Page(name="journeys-menu", path="/s/{space}/journeys/", act=click("journey.menu")),
-    Page(name="journey", path=JOURNEY, image="journey"),
+    Page(name="journey", path=JOURNEY),
     Page(name="journey-entry-share", path=JOURNEY + "?basis=entry&range=7d"),
     Page(name="journey-bad-range", path=JOURNEY + "?range=custom&from=2026-03-02&to=2026-03-01"),
     Page(name="journey-sheet", path=JOURNEY, act=open_step),
@@ -262,7 +261,12 @@ PAGES = [
     Page(name="destination-mapping-invalid", path=DESTINATION + "mappings/new/", act=break_mapping),
     Page(name="destination-mapping-read-only", path=DESTINATION + "mappings/{mapping}/", who=VIEWER),
     Page(name="destination-tester", path=DESTINATION + "tester/"),
-    Page(name="destination-tester-ok", path=DESTINATION + "tester/", act=click("tester.send", then="lifecycle.result")),
+    Page(
+        name="destination-tester-ok",
+        path=DESTINATION + "tester/",
+        act=click("tester.send", then="lifecycle.result"),
+        image="event-tester",
+    ),
     Page(
         name="destination-tester-refused",
         path="/s/{space}/destinations/{refusing}/tester/",
@@ -297,7 +301,7 @@ PAGES = [
     ),
     Page(name="destination-paused", path="/s/{space}/destinations/{paused}/"),
     Page(name="destination-account", path="/s/{space}/destinations/{paused}/settings/#account"),
-    Page(name="delivery", path="/s/{space}/delivery/", image="delivery"),
+    Page(name="delivery", path="/s/{space}/delivery/"),
     Page(name="delivery-none", path="/s/{empty}/delivery/"),
     Page(name="delivery-reasons", path="/s/{space}/delivery/?metric=counts&step=failed"),
     Page(name="delivery-samples", path="/s/{space}/delivery/?destination={refusing}&step=failed&samples=400"),
