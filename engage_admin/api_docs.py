@@ -61,7 +61,7 @@ def _group(path: str) -> str:
     """The collection that the path names, e.g. "Audiences"."""
     parts = [part for part in path.split("/") if part and not part.startswith("{")]
     name = parts[3] if len(parts) > 3 else parts[-1]
-    return name.replace("-", " ").replace("_", " ").capitalize().replace("Sql", "SQL")
+    return name.replace("-", " ").replace("_", " ").capitalize()
 
 
 def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

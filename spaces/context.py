@@ -55,8 +55,7 @@ SECTIONS = (
         owns=(
             *("spaces", "profiles", "ingest", "delivery:debugger", "delivery:debugger_call"),
             "delivery:source_destinations",
-            *("traits:warehouses", "traits:warehouse_new", "traits:warehouse", "warehouse_output"),
-            "alerts:warehouse",
+            *("traits:warehouses", "traits:warehouse_new", "traits:warehouse", "warehouse_output", "alerts:warehouse"),
         ),
     ),
 )

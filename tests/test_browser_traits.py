@@ -187,6 +187,13 @@ def test_a_sql_trait_from_query_to_profile(page: Page, product: Product) -> None
     expect(page.get_by_test_id("sql.matched")).to_contain_text("5 of 5 rows")
     expect(page.get_by_test_id("sql.row").first).to_contain_text("platinum")
     page.get_by_role("textbox", name="Name").fill("Shop facts")
+    times = page.get_by_role("textbox", name="Times of the day")
+    expect(times).to_have_count(0)
+    page.get_by_role("combobox", name="Run the query").focus()
+    page.keyboard.type("At times")
+    expect(times).to_be_visible()
+    page.keyboard.press("Home")
+    expect(times).to_have_count(0)
     page.get_by_test_id("sql.create").click()
     expect(page.get_by_test_id("sql.run")).to_have_attribute("data-state", "finished", timeout=60_000)
 

@@ -29,18 +29,24 @@ from traits.sql_serializers import (
     shown_preview,
 )
 
+# The group in the API documentation.
+TAGS = ["SQL traits"]
+
 
 class SqlTraitListView(SpaceAPIView):
     serializer_class = SqlTraitSerializer
 
-    @extend_schema(operation_id="sql_traits_list", responses=SqlTraitSerializer(many=True))
+    @extend_schema(operation_id="sql_traits_list", tags=TAGS, responses=SqlTraitSerializer(many=True))
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The SQL traits of the space, newest first."""
         rows = SqlTrait.objects.filter(trait__space=self.space, trait__deleted_at=None)
         return self.paginated(rows.select_related("trait", "source"), SqlTraitSerializer, order="-trait_id")
 
     @extend_schema(
-        operation_id="sql_traits_create", request=SqlTraitInputSerializer, responses={201: SqlTraitSerializer}
+        operation_id="sql_traits_create",
+        tags=TAGS,
+        request=SqlTraitInputSerializer,
+        responses={201: SqlTraitSerializer},
     )
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Try the query, create the trait and run it at once."""
@@ -74,12 +80,14 @@ class SqlTraitView(SpaceAPIView):
 
 
 class SqlTraitDetailView(SqlTraitView):
-    @extend_schema(operation_id="sql_traits_read", responses=SqlTraitSerializer)
+    @extend_schema(operation_id="sql_traits_read", tags=TAGS, responses=SqlTraitSerializer)
     def get(self, request: Request, **kwargs: Any) -> Response:
         """One SQL trait."""
         return Response(_answer(self.row()))
 
-    @extend_schema(operation_id="sql_traits_change", request=SqlTraitChangeSerializer, responses=SqlTraitSerializer)
+    @extend_schema(
+        operation_id="sql_traits_change", tags=TAGS, request=SqlTraitChangeSerializer, responses=SqlTraitSerializer
+    )
     def patch(self, request: Request, **kwargs: Any) -> Response:
         """Another query, which is tried first and run at once, or another schedule."""
         sent = SqlTraitChangeSerializer(data=request.data)
@@ -100,7 +108,7 @@ class SqlTraitDetailView(SqlTraitView):
 class SqlRunsView(SqlTraitView):
     serializer_class = SqlRunSerializer
 
-    @extend_schema(operation_id="sql_traits_runs", responses=SqlRunSerializer(many=True))
+    @extend_schema(operation_id="sql_traits_runs", tags=TAGS, responses=SqlRunSerializer(many=True))
     def get(self, request: Request, **kwargs: Any) -> Response:
         """The latest runs, at most `limit` of them."""
         shows_pii = self.member.has_pii_access
@@ -108,7 +116,7 @@ class SqlRunsView(SqlTraitView):
         found = [SqlRunSerializer(selectors.shown_run(run, shows_pii=shows_pii)).data for run in rows]
         return Response({"next": None, "previous": None, "results": found})
 
-    @extend_schema(operation_id="sql_traits_run", request=None, responses={202: SqlRunSerializer})
+    @extend_schema(operation_id="sql_traits_run", tags=TAGS, request=None, responses={202: SqlRunSerializer})
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Run the query now. 409 while it runs already."""
         trait = self.row().trait
@@ -120,7 +128,9 @@ class SqlRunsView(SqlTraitView):
 class SqlPreviewView(SpaceAPIView):
     serializer_class = SqlPreviewSerializer
 
-    @extend_schema(operation_id="sql_traits_preview", request=SqlPreviewInputSerializer, responses=SqlPreviewSerializer)
+    @extend_schema(
+        operation_id="sql_traits_preview", tags=TAGS, request=SqlPreviewInputSerializer, responses=SqlPreviewSerializer
+    )
     def post(self, request: Request, **kwargs: Any) -> Response:
         """Run a query for a moment: its columns, first rows, and whom they name. Nothing is saved."""
         sent = SqlPreviewInputSerializer(data=request.data)

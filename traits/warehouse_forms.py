@@ -67,7 +67,7 @@ class ScheduleForm(ProductForm):
         label="Times of the day",
         required=False,
         max_length=200,
-        help_text="For “At times of the day”: hours and minutes in UTC with commas, such as 06:00, 18:30.",
+        help_text="Hours and minutes in UTC with commas, such as 06:00, 18:30.",
         widget=forms.TextInput(attrs={"placeholder": "06:00", "spellcheck": "false", "autocomplete": "off"}),
     )
 
